@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import signal
 import socket
 import threading
@@ -16,6 +17,7 @@ from uuid import uuid4
 import pytest
 import urllib3
 
+from notify.contract import ReceiptMessage
 from notify.keyring import Keyring
 from notify.receipt import Posted, ReceiptEvent
 from notify.stack.rabbitmq import RabbitMQNode
@@ -41,25 +43,31 @@ def web_on_sqlite(tmp_path: Path, broker_url: str) -> Iterator[WebRig]:
         yield WebRig.of(rig)
 
 
-def test_receipts_of_both_vendors_are_published_before_the_answer(web_on_sqlite: WebRig) -> None:
+def ids_of(message: ReceiptMessage) -> tuple[str, ...]:
+    """Return the vendor's ids of a message's receipts, in order."""
+    return tuple(receipt.event_id for receipt in message.receipts)
+
+
+def test_receipts_of_both_vendors_are_stored_before_the_answer(web_on_sqlite: WebRig) -> None:
     """By event and provider; the process has no secret that can send."""
     web, attempt = web_on_sqlite, uuid4()
     with web.running() as process:
         posted = web.sendgrid(delivered(1), delivered(2, event="spamreport"), delivered(3))
         assert web.post(posted) == 204
-        assert [(m.routing_key, len(m.receipts)) for m in web.published()] == [
-            ("sendgrid.delivered", 2),
-            ("sendgrid.complained", 1),
-        ]
+        assert {(each.routing_key, ids_of(each)) for each in web.stored()} == {
+            ("sendgrid.delivered", ("e1", "e3")),
+            ("sendgrid.complained", ("e2",)),
+        }
         posted = web.twilio(f"attempt_id={attempt}", MessageStatus="failed", ErrorCode="30005")
         assert web.post(posted, "twilio") == 204
-        message = web.stored()[0]
+        # A late copy of an earlier message may be before it.
+        message = next(each for each in web.stored() if each.provider == "twilio")
         (receipt,) = message.delivery_receipts()
-        assert (message.provider, receipt.event) == ("twilio", ReceiptEvent.BOUNCED)
+        assert receipt.event == ReceiptEvent.BOUNCED
         assert (receipt.attempt_id, receipt.recipient) == (attempt, "+15005550009")
-        assert web.get("/readyz") == (200, "ok\n")
+        # Broker and record count as away until the first check.
+        until(lambda: web.get("/readyz") == (200, "ok\n"))
         metrics = web.metrics()
-    assert web.inbox() == 0
     assert 'notify_receipts_total{event="complained",provider="sendgrid",verdict="stored"} 1.0' in (
         metrics
     )
@@ -95,10 +103,10 @@ def test_one_poison_element_among_a_thousand(web_on_sqlite: WebRig) -> None:
     events = [delivered(number, email=f"canary{number}@example.com") for number in range(999)]
     with web.running():
         assert web.post(web.sendgrid(*events[:500], {"event": {}}, *events[500:])) == 204
-        messages = web.published()
+        messages = {ids_of(each) for each in web.stored()}
         metrics = web.metrics()
-    receipts = [receipt for message in messages for receipt in message.receipts]
-    assert [receipt.event_id for receipt in receipts] == [f"e{number}" for number in range(999)]
+    ids = [event_id for message in messages for event_id in message]
+    assert sorted(ids) == sorted(f"e{number}" for number in range(999))
     assert len(messages) == 4
     assert 'event="none",provider="sendgrid",verdict="unreadable"} 1.0' in metrics
 
@@ -167,7 +175,7 @@ def test_both_away_is_answered_with_503_and_nothing_else(
     until(lambda: web.inbox() == 0)
     process.terminate()
     assert process.wait(40) == 0
-    assert [message.receipts[0].event_id for message in web.published()] == ["e2"]
+    assert {ids_of(message) for message in web.published()} == {("e2",)}
 
 
 def _exchange(port: int, *parts: bytes) -> bytes:
@@ -224,7 +232,8 @@ def test_a_stop_answers_the_requests_in_flight(web_on_sqlite: WebRig) -> None:
     good = web.sendgrid(delivered())
     with socket.create_connection(("127.0.0.1", web.port), timeout=60) as client:
         client.sendall(_head(good, f"Content-Length: {len(good.body)}") + good.body[:10])
-        time.sleep(0.5)
+        # Connections are accepted in order: the server has read the head before it answers this.
+        assert web.get("/livez")[0] == 200
         process.terminate()
         time.sleep(1)
         client.sendall(good.body[10:])
@@ -295,8 +304,10 @@ def test_the_exported_rights_are_enough_and_no_more(
         web = WebRig.of(rig)
         with web.running() as process:
             assert web.post(web.sendgrid(delivered())) == 204
-            until(lambda: f'notify_queue_messages{{queue="{RECEIPTS}"}} 1.0' in web.metrics())
-        assert web.inbox() == 0
+            # More than one, if RabbitMQ confirms it too late.
+            depth = re.compile(rf'^notify_queue_messages{{queue="{RECEIPTS}"}} [1-9]', re.M)
+            until(lambda: depth.search(web.metrics()) is not None)
+            until(lambda: web.inbox() == 0)
         assert '"level":"error"' not in process.err()
     import amqp
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import pytest
 
 from notify.message import Status
 from notify.store import Filter
-from tests.support.rig import Rig, until
+from tests.support.rig import PATIENCE, Rig, until
 
 COUNT = 1000
 INVALID = ("invalid+1@sandbox.test", "invalid+2@sandbox.test")
@@ -52,14 +53,20 @@ def test_a_thousand_recipients_are_a_few_requests(rig: Rig, own: bool) -> None:
 
 
 @pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)
-def test_a_stop_drains_a_request_of_many(rig: Rig) -> None:
+def test_a_stop_drains_a_request_of_many(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGTERM while a thousand wait for one answer: none is lost, none is sent twice."""
-    rig.sandbox.switch.set(latency=1.0)
+    # The sandbox's answers wait for this event, with or without a stop of the sandbox.
+    answer = threading.Event()
+    monkeypatch.setattr(rig.sandbox._server, "stopping", answer)
+    rig.sandbox.switch.set(latency=PATIENCE)
     to = [f"user-{n}@example.com" for n in range(COUNT)]
-    with rig.worker("first"):
+    with rig.worker("first") as worker:
         body = {"id": str(uuid4()), "to": to, "subject": "News", "text": "News"}
         rig.publish(json.dumps(body).encode(), key="email.bulk.shop")
         until(lambda: _counts(rig).get(Status.SENDING, 0) > 900)
+        worker.terminate()
+        answer.set()
+        worker.wait(PATIENCE)
     counts = _counts(rig)
     assert counts == {Status.SENT: COUNT}
     accepted = Counter(each.recipient for each in rig.sandbox.ledger.entries() if each.provider_id)

@@ -318,17 +318,34 @@ def test_of_a_batch_only_those_are_replayed_that_failed(sqlite_rig: Rig) -> None
     assert planned(rig, "--notification", again.notification_id)["replayed"] == 1
 
 
+_KILLED_AFTER_A_SLICE = """
+import os, signal
+from notify.cli import main
+from notify.plans.runner import PlanRunner
+
+perform = PlanRunner._perform
+
+def perform_and_die(self, *arguments):
+    if perform(self, *arguments):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+PlanRunner._perform = perform_and_die
+main()
+"""
+
+
 def test_a_plan_whose_worker_is_killed_sends_each_once(sqlite_rig: Rig) -> None:
     """The next `notify worker dead` goes on where the first one was."""
     rig = sqlite_rig
+    environ = {**os.environ, "NOTIFY_CONFIG": str(rig.config)}
     with rig.worker("email"):
-        with rig.worker("dead", pool="dead") as dead:
+        with rig.worker("dead", pool="dead"):
             ids = fail(rig, 20)
-            run(rig, "plan", "new", "replay", "--rate", 10, *WHY, "--start")
-            until(lambda: bulk_plan(rig).position > 0)
-            os.kill(dead.pid, signal.SIGKILL)
+        run(rig, "plan", "new", "replay", "--rate", 10, *WHY, "--start")
+        killed = run_script(_KILLED_AFTER_A_SLICE, "worker", "dead", environ=environ)
+        assert killed == -signal.SIGKILL
         left = bulk_plan(rig)
-        assert (left.state, left.open > 0) == (PlanState.RUNNING, True)
+        assert (left.state, left.position > 0, left.open > 0) == (PlanState.RUNNING, True, True)
         with rig.worker("dead", pool="dead"):
             until(lambda: bulk_plan(rig).state is PlanState.DONE)
             until(lambda: rig.store.count(Filter()) == {Status.SENT: 20})

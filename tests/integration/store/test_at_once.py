@@ -27,9 +27,10 @@ from tests.support.recording import (
     lost,
     put_off,
 )
+from tests.support.rig import PATIENCE
 
 CHUNK = 20
-WAIT = 30
+WAIT = PATIENCE
 
 
 def _claim_all(

@@ -16,9 +16,10 @@ from notify.store.db.clock import read_clock
 from notify.store.flow.caps import COUNT_KEPT, USE_KEPT, Charge, charge_caps, prune_caps
 from notify.store.tables import cap_counts, cap_uses
 from tests.support.recording import LATER, accepted, asked, begin, claim_one
+from tests.support.rig import PATIENCE
 
 HOUR = 3600
-WAIT = 30
+WAIT = PATIENCE
 
 
 def _charge(name: str = "shop", *, most: float = 3, cost: float = 1, hour: int = 0) -> Charge:

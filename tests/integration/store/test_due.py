@@ -30,6 +30,7 @@ from tests.support.recording import (
     claim_one,
     put_off,
 )
+from tests.support.rig import PATIENCE
 
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 SECOND = timedelta(seconds=1)
@@ -229,12 +230,12 @@ def test_a_worker_and_an_operator_at_once_leave_one_decision(store: Store) -> No
     barrier = Barrier(2)
 
     def take_up() -> set[UUID]:
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         answers = {each.id: claim_one(store, call_for(each), now=LATER) for each in waiting}
         return {id_ for id_, answer in answers.items() if answer is Claim.OWNED}
 
     def take_back() -> set[UUID]:
-        barrier.wait(30)
+        barrier.wait(PATIENCE)
         done: set[UUID] = set()
         for each in reversed(waiting):
             with store.writing() as connection:
@@ -243,7 +244,7 @@ def test_a_worker_and_an_operator_at_once_leave_one_decision(store: Store) -> No
 
     with ThreadPoolExecutor(2) as pool:
         works = [pool.submit(take_up), pool.submit(take_back)]
-        taken, cancelled = (work.result(30) for work in works)
+        taken, cancelled = (work.result(PATIENCE) for work in works)
     assert taken | cancelled == {each.id for each in waiting}
     assert taken & cancelled == set()
 

@@ -18,9 +18,10 @@ from notify.store.db.schema import revision_problem
 from notify.store.migrations.versions import v0008_one_row_per_shared_id
 from notify.store.tables import metadata, notifications
 from tests.support.recording import LEASE, NOW, asked, begin, call_for
+from tests.support.rig import PATIENCE
 
 HEAD = "0015"
-WAIT = 30
+WAIT = PATIENCE
 
 
 def _migrate(url: str, barrier: Barrier | None = None) -> tuple[str | None, str | None]:

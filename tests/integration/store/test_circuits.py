@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 from threading import Barrier
 from typing import TypeVar
@@ -26,11 +27,12 @@ from notify.store.flow import circuits as record
 from notify.store.flow.circuits import Slice
 from notify.store.tables import audit, circuit_calls
 from tests.support import clocks
+from tests.support.rig import PATIENCE
 
 T = TypeVar("T")
 RULES = Rules()
 ANN = Actor("ann@ops-1", "INC-7: their status page says so")
-WAIT = 30
+WAIT = PATIENCE
 TIMES = ("since", "open_until", "probe_until", "mode_until")
 
 
@@ -335,7 +337,8 @@ def test_exactly_one_thread_of_many_processes_gets_the_probe(
 def _ask_from_threads(url: str, _process: int, *, threads: int) -> int:
     """Ask from all threads at once; count the leaves. Run in a process of its own."""
     with closing(Store.open(url)) as store:
-        worker = Worker(store)
+        # The processes start some seconds apart, by the real clock: no lease may lapse meanwhile.
+        worker = Worker(store, rules=replace(RULES, probe_timeout=PATIENCE * 10))
         passes = together([worker.ask] * threads)
     return sum(each is not None for each in passes)
 

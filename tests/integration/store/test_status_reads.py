@@ -32,6 +32,7 @@ from notify.store.status import PageKey, RowSearch, matches
 from notify.store.tables import notifications
 from notify.suppression import SuppressionFilter
 from tests.support import planting
+from tests.support.clocks import Clock
 from tests.support.recording import LEASE, NOW, accepted, asked, begin, call_for, put_off, rejected
 
 SECOND = timedelta(seconds=1)
@@ -264,8 +265,9 @@ def test_providers_have_their_recent_calls(store: Store) -> None:
 
 def test_caps_have_the_use_of_each_source(store: Store) -> None:
     """In the current span only."""
-    now = store.clock().timestamp()
-    day = int(now // 86_400) * 86_400
+    clock = Clock()
+    clock.keep(store)
+    day = int(clock() // 86_400) * 86_400
     insert = "INSERT INTO cap_counts (name, starts, ends, used) VALUES (:n, :s, :e, :u)"
     with store.writing() as connection:
         for name, starts, used in (("each:shop", day, 2), ("each:crm", day, 5), ("each:x", 0, 9)):

@@ -71,11 +71,15 @@ def sent(rig: Rig, id_: str) -> bool:
 
 
 ASK = """
+import sys
 import app
 from fastapi.testclient import TestClient
 with TestClient(app.app) as client:
     for _ in range(2):
-        answer = client.post("/orders/17/mail", params={"to": "ada@example.com"})
+        for _ in range(int(sys.argv[1])):
+            answer = client.post("/orders/17/mail", params={"to": "ada@example.com"})
+            if answer.status_code == 202:
+                break
         print(answer.status_code, answer.json().get("id"))
 """
 
@@ -84,7 +88,8 @@ def test_an_endpoint_of_fastapi_sends_one_mail_for_one_order(rig: Rig, tmp_path:
     """However often it is asked; and it says so where the broker cannot be reached."""
     folder = programs("fastapi.md", tmp_path)
     ask = [sys.executable, "-c", ASK]
-    first, second = output(ask, folder=folder, AMQP_URL=rig.broker_url).splitlines()
+    # Repeated after a 503, as the program says: a busy machine may confirm too late.
+    first, second = output([*ask, "20"], folder=folder, AMQP_URL=rig.broker_url).splitlines()
     assert first == second
     status, id_ = first.split()
     assert status == "202"
@@ -92,7 +97,7 @@ def test_an_endpoint_of_fastapi_sends_one_mail_for_one_order(rig: Rig, tmp_path:
     (message,) = rig.sandbox.messages()
     assert message.subject == "Your order 17"
     (port,) = free_ports(1)
-    away = output(ask, folder=folder, AMQP_URL=f"pyamqp://guest:guest@127.0.0.1:{port}//")
+    away = output([*ask, "1"], folder=folder, AMQP_URL=f"pyamqp://guest:guest@127.0.0.1:{port}//")
     assert away.splitlines() == ["503 None"] * 2
 
 
@@ -133,10 +138,19 @@ def test_an_order_of_django_sends_its_mail_after_the_commit(rig: Rig, tmp_path: 
     """A rolled back transaction sends nothing, and a bad address rolls the order back."""
     folder = programs("django.md", tmp_path)
     shop = [sys.executable, "-c", SHOP]
-    id_, counts = output(shop, folder=folder, AMQP_URL=rig.broker_url).splitlines()
-    assert counts == "1 0"
-    until(lambda: sent(rig, id_))
-    assert [message.to for message in rig.sandbox.messages()] == ["ada@example.com"]
+    ids: list[str] = []
+
+    def published() -> bool:
+        id_, counts = output(shop, folder=folder, AMQP_URL=rig.broker_url).splitlines()
+        ids.append(id_)
+        orders, waiting = map(int, counts.split())
+        assert orders == len(ids)
+        return waiting == 0
+
+    # A row waits for the next order if RabbitMQ confirms it too late.
+    until(published)
+    until(lambda: all(sent(rig, id_) for id_ in ids))
+    assert [message.to for message in rig.sandbox.messages()] == ["ada@example.com"] * len(ids)
 
 
 def test_what_django_could_not_publish_is_published_by_a_relay(rig: Rig, tmp_path: Path) -> None:

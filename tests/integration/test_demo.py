@@ -143,7 +143,9 @@ def test_your_own_templates_are_sent_and_each_change_of_them(up: Up) -> None:
     log = up.folder / "logs" / "worker-email.log"
     reloads = log.read_text().count("notify.reloaded")
     config = tomllib.loads((up.folder / "notify.toml").read_text())
-    Path(config["templates"]["folder"], "hello", "email.text.j2").write_text("Bonjour {{ name }}")
+    # In one step: the worker could read a file that is truncated, but not yet written.
+    (up.folder / "changed").write_text("Bonjour {{ name }}")
+    (up.folder / "changed").replace(Path(config["templates"]["folder"], "hello", "email.text.j2"))
     _until(up, "templates changed")
     deadline = time.monotonic() + PATIENCE
     while log.read_text().count("notify.reloaded") == reloads:

@@ -35,6 +35,7 @@ from notify.topology import (
     export,
 )
 from tests.support.erlang import evaluate
+from tests.support.rig import until
 from tests.support.services import Users, cut
 
 # Stops or continues the process that is the queue's only member.
@@ -219,12 +220,15 @@ def _publish(connection: amqp.Connection, exchange: str, key: str) -> None:
 
 def _get(channel: amqp.Channel, queue: str) -> amqp.Message:
     """Return the next message, which may still be on its way."""
-    for _ in range(200):
+    found: list[amqp.Message] = []
+
+    def arrived() -> bool:
         message = channel.basic_get(queue, no_ack=False)
-        if message is not None:
-            return message
-        channel.connection.send_heartbeat()
-    raise AssertionError(f"nothing in {queue}")
+        found.extend([message] if message is not None else [])
+        return bool(found)
+
+    until(arrived, found=lambda: f"nothing in {queue}")
+    return found[0]
 
 
 def test_a_queue_that_does_not_reply_to_the_broker_is_asked_again(

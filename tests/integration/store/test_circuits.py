@@ -337,7 +337,7 @@ def test_exactly_one_thread_of_many_processes_gets_the_probe(
 def _ask_from_threads(url: str, _process: int, *, threads: int) -> int:
     """Ask from all threads at once; count the leaves. Run in a process of its own."""
     with closing(Store.open(url)) as store:
-        # The processes start some seconds apart, by the real clock: no lease may lapse meanwhile.
+        # The processes start seconds apart, and read the real clock: no lease may lapse until then.
         worker = Worker(store, rules=replace(RULES, probe_timeout=PATIENCE * 10))
         passes = together([worker.ask] * threads)
     return sum(each is not None for each in passes)

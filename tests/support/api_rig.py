@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from notify.web import WebLimits
 from notify.web.api.events import EventHandlers
 from notify.web.api.feed import EventFeed
 from notify.web.api.process import build_api
+from tests.support.rig import PATIENCE
 
 ANN = Actor("ann@ops-1", "a test")
 BODY_LIMIT = 200_000
@@ -60,9 +62,22 @@ class Confirming:
 
 
 class ApiRig:
-    """An API with the sources shop and crm; `shop` and `crm` are clients with all scopes."""
+    """
+    An API with the sources shop and crm; `shop` and `crm` are clients with all scopes.
 
-    def __init__(self, store: Store, *, rate: float = 1e6, toml: Mapping[str, Any] = {}) -> None:
+    Attributes:
+        looks: How often open streams have looked whether the process stops, each time before they
+            read the feed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        rate: float = 1e6,
+        toml: Mapping[str, Any] = {},
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.store = store
         self.broker = Confirming()
         self.settings = Settings(**toml)
@@ -70,7 +85,8 @@ class ApiRig:
         self.keys = KeyDirectory(store, monotonic=lambda: self.seconds)
         self.feed = EventFeed(EventHistory(store))
         self.stopping = False
-        self.app = self._build(rate)
+        self.looks = 0
+        self.app = self._build(Limiter(store, key_limit(rate, rate), monotonic=monotonic))
         self.secrets = {name: self.key(name) for name in ("shop", "crm")}
         self.keys.refresh()
         self.shop, self.crm = (self.client(self.secrets[name]) for name in ("shop", "crm"))
@@ -98,7 +114,11 @@ class ApiRig:
             headers=headers,
         )
 
-    def _build(self, rate: float) -> ASGIApp:
+    def _stops(self) -> bool:
+        self.looks += 1
+        return self.stopping
+
+    def _build(self, limiter: Limiter) -> ASGIApp:
         publisher: Any = self.broker
         templates = open_templates(self.settings)
         history = EventHistory(self.store)
@@ -114,13 +134,13 @@ class ApiRig:
             ),
             templates=templates,
             events=EventHandlers(
-                history, self.feed, live=self.keys.still_live, stopping=lambda: self.stopping
+                history, self.feed, live=self.keys.still_live, stopping=self._stops
             ),
             publisher=publisher,
             keys=self.keys,
-            rates=KeyLimits(Limiter(self.store, key_limit(rate, rate))),
+            rates=KeyLimits(limiter),
             metrics=Metrics(),
-            limits=WebLimits(body=BODY_LIMIT, body_seconds=0.5, answer_seconds=5.0),
+            limits=WebLimits(body=BODY_LIMIT, body_seconds=0.5, answer_seconds=PATIENCE),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from notify.store import Actor
 from notify.web.api import feed
 from tests.support.api_rig import ApiRig, run
 from tests.support.recording import accepted, begin
+from tests.support.rig import PATIENCE
 
 STREAM = {"Accept": "text/event-stream"}
 
@@ -37,15 +39,29 @@ def events_of(text: str) -> list[dict[str, str]]:
     return found
 
 
+async def looked(rig: ApiRig) -> None:
+    """Wait until an open stream has sent all that the feed has now."""
+    # The next look may be followed by the read of an older state, the one after it not.
+    enough = rig.looks + 2
+    await met(lambda: rig.looks >= enough)
+
+
+async def met(true: Callable[[], bool]) -> None:
+    """Wait for a condition of the event loop's own."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
 async def streamed(rig: ApiRig, client: httpx.AsyncClient, during: Any, **headers: str) -> Any:
     """Open a stream, do something while it is open, and return what it said at its end."""
     rig.stopping = False
     asked = asyncio.create_task(client.get("/v1/events", headers={**STREAM, **headers}))
-    await asyncio.sleep(0.1)
+    await looked(rig)
     for act in during:
         await run_sync(act)
         await run_sync(rig.feed.step)
-        await asyncio.sleep(0.6)
+        await looked(rig)
     rig.stopping = True
     return await asked
 
@@ -96,12 +112,12 @@ def test_a_stream_ends_with_its_key(rig: ApiRig) -> None:
         rig.stopping = False
         client = rig.client(secret)
         asked = asyncio.create_task(client.get("/v1/events", headers=STREAM))
-        await asyncio.sleep(0.3)
+        await looked(rig)
         assert not asked.done()
         await run_sync(revoke_key, rig.store, number, Actor("ann@ops-1", "INC-1"))
         rig.seconds += 2
         await run_sync(rig.keys.refresh)
-        return (await asyncio.wait_for(asked, timeout=3)).text
+        return (await asyncio.wait_for(asked, timeout=PATIENCE)).text
 
     assert run(work()).startswith("retry: ")
 
@@ -142,7 +158,7 @@ def test_a_client_that_has_gone_occupies_no_stream(rig: ApiRig) -> None:
 def test_the_head_of_a_stream_ends(rig: ApiRig) -> None:
     """It has no body, which would keep the connection from its next request."""
     rig.stopping = False
-    answer = run(asyncio.wait_for(rig.shop.head("/v1/events", headers=STREAM), timeout=3))
+    answer = run(asyncio.wait_for(rig.shop.head("/v1/events", headers=STREAM), timeout=PATIENCE))
     assert answer.status_code == 200
 
 
@@ -156,9 +172,10 @@ def test_a_key_opens_few_streams(rig: ApiRig) -> None:
             asyncio.create_task(get("/v1/events", headers=STREAM))
             for _ in range(feed.MOST_OF_KEY + 1)
         ]
-        await asyncio.sleep(0.3)
+        # The first that ends is the one that is refused.
+        await asyncio.wait(asked, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         other = asyncio.create_task(rig.crm.get("/v1/events", headers=STREAM))
-        await asyncio.sleep(0.2)
+        await met(lambda: len(rig.feed._open) == 2 or other.done())
         rig.stopping = True
         return [each.status_code for each in await asyncio.gather(*asked, other)]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import time
+import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -19,34 +20,43 @@ from notify.receipts.intake import NotStored, UnknownReader
 from notify.telemetry.metrics import Metrics
 from notify.web import WebLimits
 from notify.web.receipts import receipts_app
+from tests.support.rig import PATIENCE
 from tests.support.tables import each_of
 
-LIMITS = WebLimits(body=1000, body_seconds=0.2, headers=20, answer_seconds=0.5, working=2)
+LIMITS = WebLimits(body=1000, body_seconds=PATIENCE, headers=20, answer_seconds=PATIENCE, working=2)
 
 
 class _Intake:
     """Records what it is called with, and raises what a test wants."""
 
-    def __init__(self, error: Exception | None = None, *, seconds: float = 0) -> None:
+    def __init__(
+        self, error: Exception | None = None, *, hangs_until: threading.Event | None = None
+    ) -> None:
         self.taken: list[tuple[str, Posted]] = []
         self._error = error
-        self._seconds = seconds
+        self._hangs_until = hangs_until
 
     def accept_all(
         self, provider: str, requests: Sequence[Posted], /
     ) -> Sequence[Exception | None]:
         """Record the requests."""
-        time.sleep(self._seconds)
+        if self._hangs_until is not None:
+            self._hangs_until.wait(PATIENCE)
         self.taken += [(provider, each) for each in requests]
         return [self._error] * len(requests)
 
 
 def _call(
-    intake: _Intake, method: str = "POST", path: str = "/receipts/x", **request: Any
+    intake: _Intake,
+    method: str = "POST",
+    path: str = "/receipts/x",
+    *,
+    limits: WebLimits = LIMITS,
+    **request: Any,
 ) -> httpx.Response:
     async def answered() -> httpx.Response:
         app = receipts_app(
-            intake, metrics=Metrics(), unready=lambda: "both_away", limits=LIMITS, routes=[_PAGE]
+            intake, metrics=Metrics(), unready=lambda: "both_away", limits=limits, routes=[_PAGE]
         )
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -111,7 +121,10 @@ def test_only_post_is_accepted() -> None:
 
 def test_an_intake_that_hangs_is_answered_in_time() -> None:
     """The vendor posts again."""
-    assert _call(_Intake(seconds=2), content=b"x").status_code == 503
+    answered = threading.Event()
+    short = replace(LIMITS, answer_seconds=0.1)
+    assert _call(_Intake(hangs_until=answered), limits=short, content=b"x").status_code == 503
+    answered.set()
 
 
 def test_probes_and_further_routes() -> None:

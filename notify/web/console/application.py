@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
@@ -41,6 +42,7 @@ def console_app(
     single: SingleSignOn | None = None,
     limits: WebLimits = CONSOLE_LIMITS,
     routes: Sequence[Route] = ROUTES,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> ASGIApp:
     """
     Return the application.
@@ -52,6 +54,7 @@ def console_app(
         single: Single sign-on; None without.
         limits: The limits of requests.
         routes: The pages and actions.
+        monotonic: Seconds that never go back, by which failed sign-ins are forgiven.
     """
     settings = site.settings.console
     origins = Origins.of(settings, port=port)
@@ -62,7 +65,7 @@ def console_app(
         sessions,
         cookie=cookie,
         writer=writer,
-        limit=SignInLimits(),
+        limit=SignInLimits(monotonic=monotonic),
         single_sign_on=single is not None,
         limits=limits,
     )

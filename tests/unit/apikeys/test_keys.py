@@ -22,6 +22,7 @@ from notify.errors import NotifyError, StoreError
 from notify.flow import Limiter
 from notify.store import ActFilter, Actor, Store, find_acts
 from notify.store.apikeys import find_keys
+from tests.support.clocks import Clock
 
 ANN = Actor("ann@ops-1", "ticket 4711")
 
@@ -179,10 +180,11 @@ def test_the_last_use_is_written_once_a_minute(store: Store) -> None:
 
 def test_each_key_has_a_limit_of_its_own(store: Store) -> None:
     """One key that is used up does not stop another; the units come back with time."""
+    clock = Clock()
+    clock.keep(store)
     first, second = (_issue(store, source)[0] for source in ("shop", "crm"))
     keys = {each.id: each for each in list_keys(store)}
-    seconds = _Seconds()
-    limits = KeyLimits(Limiter(store, key_limit(10, 20), monotonic=seconds))
+    limits = KeyLimits(Limiter(store, key_limit(10, 20), monotonic=clock))
     granted = limits.use(keys[first], 20)
     assert (granted.granted, granted.most, granted.window) == (True, 20, 2)
     refused = limits.use(keys[first], 5)

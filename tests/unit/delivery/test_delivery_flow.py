@@ -39,6 +39,7 @@ from providers.memory import Memory
 from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
+from tests.support.rig import PATIENCE
 
 SECOND = timedelta(seconds=1)
 ANN = Actor("ann", "a reason")
@@ -101,7 +102,7 @@ class Rig:
     def deliver(self, *bodies: bytes) -> list[Decision]:
         """Deliver bodies as one batch; return the decisions in the order of the bodies."""
         self.delivery.deliver([self._arrival(*each) for each in enumerate(bodies)])
-        decisions = dict(self.decided.get(timeout=10) for _ in bodies)
+        decisions = dict(self.decided.get(timeout=PATIENCE) for _ in bodies)
         return [decisions[number] for number in range(len(bodies))]
 
     def _arrival(self, number: int, body: bytes) -> Arrival:
@@ -413,7 +414,7 @@ def test_a_message_with_a_short_wait_stays_buffered(build: Build) -> None:
 def test_failures_open_the_circuit_and_the_rest_goes_elsewhere(build: Build) -> None:
     """The calls that fail are few; no message fails."""
     down = TransientError("busy", provider="first", status=503)
-    rig = build(Failing(down), rules=Rules(minimum_calls=5))
+    rig = build(Failing(down), rules=Rules(minimum_calls=5, first_open=3600, longest_open=3600))
     rounds = 0
     while rig.flow.circuits.flows("first"):
         assert rig.deliver(*(body() for _ in range(4))) == [Done()] * 4
@@ -595,7 +596,7 @@ def test_what_was_put_off_has_all_its_lanes_patience_before_it(build: Build) -> 
     """Hours of waiting for an operator are not hours of trying."""
     down = TransientError("busy", provider="x", status=503)
     rig = build(Failing(down), Failing(down))
-    rig.open_circuits("first", "second", seconds=5)
+    rig.open_circuits("first", "second", seconds=3600)
     request = body()
     rig.deliver(request)
     long_ago = datetime.now(UTC) - timedelta(hours=3)

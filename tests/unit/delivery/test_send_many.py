@@ -29,10 +29,12 @@ from notify.store import Record, Store
 from notify.store.delivery import hand_over
 from notify.templating import Templates
 from providers.memory import Memory
+from tests.support.clocks import Clock
 from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
 from tests.support.recording import asked
+from tests.support.rig import PATIENCE
 
 INLINE = Content(subject="Hello", text="Hi.")
 Answer = Receipt | ProviderError | str
@@ -70,13 +72,19 @@ class Rig:
 
     def __init__(self, store: Store, *, second: Memory | None = None) -> None:
         self.store = store
+        # It stands: no pause that a provider asks for passes, however long a test takes.
+        clock = Clock()
+        clock.keep(store)
         self.bulk, self.single = Bulk(), second or Memory()
         self.flow = flow_on(
-            store, providers=["bulk", "single"], rules=Rules(minimum_calls=1, failure_rate=0.01)
+            store,
+            providers=["bulk", "single"],
+            rules=Rules(minimum_calls=1, failure_rate=0.01),
+            monotonic=clock,
         )
         self._bulk = ConfiguredProvider("bulk", self.bulk, ("bulk",))
         gateway = Gateway(Channel.EMAIL, [self._bulk, ConfiguredProvider("single", self.single)])
-        self.delivery = delivery_on(store, gateway, flow=self.flow)
+        self.delivery = delivery_on(store, gateway, flow=self.flow, monotonic=clock)
         self.delivery.start()
         self.lane = Lane("normal", 4)
         self._decided: SimpleQueue[tuple[UUID, Decision]] = SimpleQueue()
@@ -92,7 +100,7 @@ class Rig:
         _, calls, store_ok = dispatcher.dispatch(self.lane, [Call(self._bulk, permit, parts)])
         assert store_ok
         self.lane.permits.release(len(parts) - calls)
-        decisions = dict(self._decided.get(timeout=10) for _ in parts)
+        decisions = dict(self._decided.get(timeout=PATIENCE) for _ in parts)
         self.lane.senders.shutdown()
         assert self.lane.permits.taken == 0
         return [decisions[each.id] for each in notifications]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -17,18 +16,8 @@ from notify.message import Channel, Status
 from notify.policies.holds import Hold, Scope
 from notify.store import Claim, Entry, Filter, Store
 from notify.store.flow import holds as record
+from tests.support.clocks import Clock
 from tests.support.recording import LEASE, asked, claim_one
-
-
-@dataclass
-class Clock:
-    """A monotonic clock that stands until a test moves it."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now
 
 
 @pytest.fixture
@@ -116,15 +105,16 @@ def test_a_hold_ends_in_time_though_the_record_is_away(
     store: Store, holds: Holds, monotonic: Clock
 ) -> None:
     """Its end is reckoned by this process's own clock, in seconds from when it was read."""
+    monotonic.keep(store)
     forever, brief = _place(store, Scope(lane="bulk")), _place(store, Scope(), seconds=60)
     holds.refresh()
     with store.writing() as connection:
         connection.execute(text("ALTER TABLE holds RENAME TO gone"))
     with pytest.raises(StoreError):
         holds.refresh()
-    monotonic.now += 59
+    monotonic.pass_(59)
     assert holds.match(asked()) == brief
-    monotonic.now += 1.1
+    monotonic.pass_(1.1)
     assert holds.match(asked()) is None
     assert holds.match(asked(lane="bulk")) == forever
 

@@ -172,14 +172,15 @@ def test_one_click_needs_both_headers_and_the_services_own_address(
 def test_an_agenda_is_bounded_and_returns_what_is_due() -> None:
     """In the order of the times; nothing after it is closed."""
     agenda: Agenda[str] = Agenda(most=3, batch=2)
-    assert agenda.add("second", after=0.02)
-    assert agenda.add("first", after=-1.0)
-    assert agenda.add("third", after=60.0)
+    assert agenda.add("second", after=-1.0)
+    assert agenda.add("first", after=-2.0)
+    assert agenda.add("last", after=3600.0)
     assert not agenda.add("fourth", after=0.0)
-    assert agenda.take() == ["first"]
-    assert agenda.take() == ["second"]
-    assert len(agenda) == 3
-    agenda.done(2)
+    assert agenda.take() == ["first", "second"]
+    assert agenda.add("soon", after=0.02)
+    assert agenda.take() == ["soon"]
+    assert len(agenda) == 4
+    agenda.done(3)
     assert len(agenda) == 1
     threading.Timer(0.05, agenda.close).start()
     assert agenda.take() == []

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from notify.errors import StoreError
 from notify.periodic import REMINDER, STEADY, PeriodicThread
+from tests.support.rig import PATIENCE
 
 AWAY = StoreError("the record is away")
 MORE = None
@@ -46,8 +47,8 @@ def _logs(script: _Script, clock: Callable[[], float]) -> list[MutableMapping[st
     thread = PeriodicThread("relay", script.step, period=HOUR, pause=0.0, monotonic=clock)
     with capture_logs() as logs:
         thread.start()
-        assert script.over.wait(5)
-        thread.stop(timeout=5)
+        assert script.over.wait(PATIENCE)
+        thread.stop(timeout=PATIENCE)
     return logs
 
 
@@ -111,8 +112,8 @@ def test_a_failed_step_is_followed_by_the_pause() -> None:
 
     thread = PeriodicThread("relay", step, period=HOUR, pause=HOUR)
     thread.start()
-    assert failed.wait(5)
-    thread.stop(timeout=5)
+    assert failed.wait(PATIENCE)
+    thread.stop(timeout=PATIENCE)
     assert script.steps == 1
 
 
@@ -129,8 +130,8 @@ def test_it_steps_once_more_after_a_stop_where_that_is_wanted() -> None:
     script = _Script()
     thread = PeriodicThread("events", script.step, period=HOUR, last=script.step)
     thread.start()
-    assert script.over.wait(5)
-    thread.stop(timeout=5)
+    assert script.over.wait(PATIENCE)
+    thread.stop(timeout=PATIENCE)
     assert script.steps == 2
 
 
@@ -145,22 +146,24 @@ def test_it_does_not_step_once_more_while_steps_are_failing() -> None:
 
     thread = PeriodicThread("events", step, period=HOUR, pause=HOUR, last=step)
     thread.start()
-    assert failed.wait(5)
-    thread.stop(timeout=5)
+    assert failed.wait(PATIENCE)
+    thread.stop(timeout=PATIENCE)
     assert script.steps == 1
 
 
 def test_a_stop_waits_no_longer_than_it_is_told() -> None:
     """A step that hangs cannot delay the worker's exit."""
-    free, begun = threading.Event(), threading.Event()
+    free, begun, ended = threading.Event(), threading.Event(), threading.Event()
 
     def step() -> bool:
         begun.set()
-        free.wait(5)
+        free.wait(PATIENCE)
+        ended.set()
         return True
 
     thread = PeriodicThread("relay", step, period=HOUR)
     thread.start()
-    assert begun.wait(5)
+    assert begun.wait(PATIENCE)
     thread.stop(timeout=0.01)
+    assert not ended.is_set()
     free.set()

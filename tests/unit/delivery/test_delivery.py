@@ -28,6 +28,7 @@ from providers.memory import Memory
 from tests.support.delivering import delivery_on, policy_for
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
+from tests.support.rig import PATIENCE
 
 SECOND = timedelta(seconds=1)
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -60,7 +61,7 @@ class Rig:
     def deliver(self, *bodies: bytes) -> list[Decision]:
         """Deliver bodies as one batch; return the decisions in the order of the bodies."""
         self.begin(*bodies)
-        decisions = dict(self.decided.get(timeout=10) for _ in bodies)
+        decisions = dict(self.decided.get(timeout=PATIENCE) for _ in bodies)
         return [decisions[number] for number in range(len(bodies))]
 
     def _arrival(self, number: int, body: bytes) -> Arrival:
@@ -81,6 +82,7 @@ Build = Callable[..., Rig]
 def build(tmp_path: Path) -> Iterator[Build]:
     """Return a function that makes rigs on one record; each is another worker."""
     rigs: list[Rig] = []
+    slow: list[Slow] = []
     here = f"sqlite:///{tmp_path}/notify.db"
     migrated(here).close()
 
@@ -92,6 +94,8 @@ def build(tmp_path: Path) -> Iterator[Build]:
         url: str = here,
     ) -> Rig:
         clock = rigs[0].clock if rigs else Clock()
+        if isinstance(provider, Slow):
+            slow.append(provider)
         store = Store.open(url)
         gateway = Gateway(Channel.EMAIL, [ConfiguredProvider("memory", provider or Memory())])
         delivery = delivery_on(
@@ -108,6 +112,8 @@ def build(tmp_path: Path) -> Iterator[Build]:
         return rigs[-1]
 
     yield make
+    for each in slow:
+        each.go_on.set()
     for rig in rigs:
         rig.delivery.stop(timeout=5)
         rig.store.close()
@@ -448,12 +454,12 @@ def test_a_call_under_way_elsewhere_is_waited_for(build: Build) -> None:
     first, second = build(slow), build(slow)
     request = body()
     first.begin(request)
-    assert slow.began.wait(5)
+    assert slow.began.wait(PATIENCE)
 
     assert second.deliver(request) == [Again(1.0)]
 
     slow.go_on.set()
-    assert first.decided.get(timeout=5) == (0, Done())
+    assert first.decided.get(timeout=PATIENCE) == (0, Done())
     assert second.deliver(request) == [Done()]
     assert len(slow.sent) == 1
 
@@ -464,7 +470,7 @@ def test_a_call_that_takes_long_elsewhere_is_asked_for_less_often(build: Build) 
     first, second = build(slow), build(slow)
     request = body()
     first.begin(request)
-    assert slow.began.wait(5)
+    assert slow.began.wait(PATIENCE)
     waits = []
     while (decision := second.deliver(request)) != [Done()]:
         (again,) = decision
@@ -482,13 +488,13 @@ def test_a_worker_that_wakes_past_its_lease_cannot_record(build: Build) -> None:
     first, second = build(slow), build(slow)
     request = body()
     first.begin(request)
-    assert slow.began.wait(5)
+    assert slow.began.wait(PATIENCE)
 
     first.clock.now += timedelta(minutes=2)
     assert second.deliver(request) == [Done()]
     slow.go_on.set()
 
-    assert first.decided.get(timeout=5) == (0, Again(1.0))
+    assert first.decided.get(timeout=PATIENCE) == (0, Again(1.0))
     story = second.story(id_of(request))
     assert story.status is Status.UNKNOWN
     assert [event.status for event in story.events] == [Status.UNKNOWN]
@@ -520,13 +526,13 @@ def test_a_slow_call_holds_back_nobody_else(build: Build) -> None:
     slow = Slow(only="slow@example.com")
     rig = build(slow, concurrency=8)
     rig.begin(body(to="slow@example.com"), *(body() for _ in range(5)))
-    assert slow.began.wait(5)
+    assert slow.began.wait(PATIENCE)
 
-    settled = [rig.decided.get(timeout=5) for _ in range(5)]
+    settled = [rig.decided.get(timeout=PATIENCE) for _ in range(5)]
 
     assert {decision for _, decision in settled} == {Done()}
     slow.go_on.set()
-    assert rig.decided.get(timeout=5) == (0, Done())
+    assert rig.decided.get(timeout=PATIENCE) == (0, Done())
 
 
 def test_a_store_that_is_away_sends_nothing_and_keeps_the_message(build: Build) -> None:
@@ -578,5 +584,6 @@ class Slow(Memory):
         """Wait, then take the message."""
         if self._only in (None, message.to):
             self.began.set()
-            assert self.go_on.wait(10)
+            # Without a bound: the fixture sets it at the latest, after the test.
+            self.go_on.wait()
         return super().send(message)

@@ -9,6 +9,7 @@ import pytest
 
 from notify.delivery import Lane
 from notify.delivery.permits import AHEAD, LONG, SHORT, Permits
+from tests.support.rig import PATIENCE
 
 SENDERS = 4
 
@@ -58,7 +59,7 @@ def test_under_load_a_third_of_the_permits_is_acquired_at_once() -> None:
     with pytest.raises(Empty):
         acquired.get(timeout=0.1)
     permits.release(1)
-    assert acquired.get(timeout=5) == SENDERS
+    assert acquired.get(timeout=PATIENCE) == SENDERS
 
 
 def test_a_lone_message_does_not_wait_for_more() -> None:

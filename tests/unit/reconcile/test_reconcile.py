@@ -36,6 +36,7 @@ from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
 from tests.support.resolving import resolve
+from tests.support.rig import PATIENCE, until
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -115,8 +116,8 @@ class World:
         delivery.start()
         incoming = Incoming(body, f"sms.{lane}.shop", content_type="application/json")
         delivery.deliver([Arrival(incoming, settled.put)])
-        settled.get(timeout=5)
-        delivery.stop(timeout=5)
+        settled.get(timeout=PATIENCE)
+        delivery.stop(timeout=PATIENCE)
 
     def reconciler(self, gateway: Gateway | None = None) -> Reconciler:
         """A reconciler of this or another worker."""
@@ -428,17 +429,17 @@ def test_what_a_call_under_way_may_have_sent_is_waited_for(make: Make) -> None:
     def slowly(message: Rendered, /) -> Receipt:
         receipt = original(message)
         began.set()
-        assert go_on.wait(5)
+        assert go_on.wait(PATIENCE)
         return receipt
 
     world.provider.send = slowly  # type: ignore[method-assign]
     other.start()
-    assert began.wait(5)
+    assert began.wait(PATIENCE)
     world.wait()
     assert world.reconcile()
     assert world.story(lost).status is Status.UNKNOWN
     go_on.set()
-    other.join(5)
+    other.join(PATIENCE)
     world.wait()
     assert world.reconcile()
     assert "no such message" in (world.story(lost).summary.reason or "")
@@ -531,9 +532,6 @@ def test_a_reconcilers_thread_outlives_a_record_that_is_away(make: Make, tmp_pat
     with capture_logs() as logs:
         thread = PeriodicThread("reconciler", reconciler.reconcile, period=1.0)
         thread.start()
-        for _ in range(100):
-            if logs:
-                break
-            threading.Event().wait(0.05)
-        thread.stop(timeout=5)
+        until(lambda: bool(logs))
+        thread.stop(timeout=PATIENCE)
     assert [line["event"] for line in logs] == ["notify.background_task_failing"]

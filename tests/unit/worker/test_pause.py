@@ -11,6 +11,7 @@ import pytest
 
 from notify.worker import pause
 from notify.worker.pause import FEW, REQUEUE_AFTER, TOLERANCE, Pause, Phase
+from tests.support.rig import PATIENCE
 
 
 class Loop:
@@ -36,7 +37,7 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for the next step that a probe has posted, and run it."""
-        self._inbox.get(timeout=5)()
+        self._inbox.get(timeout=PATIENCE)()
 
     def away(self, seconds: float) -> None:
         """Advance the clock, then fail the claims of a batch."""
@@ -138,7 +139,7 @@ def test_a_worker_that_stops_requeues_and_probes_no_more(loop: Loop) -> None:
     assert loop.pause.overdue
     for thread in list(threading.enumerate()):
         if thread.name == "probe":
-            thread.join(5)
+            thread.join(PATIENCE)
     probes = loop.probes
     assert not [thread for thread in threading.enumerate() if thread.name == "probe"]
     assert loop.probes == probes

@@ -42,6 +42,7 @@ from notify.web.console.snapshot import KEPT, SAMPLED, QueueSample, Snapshots
 from notify.web.console.sparkline import sparkline
 from notify.web.console.table import ROUTES
 from tests.support.migrated import migrated
+from tests.support.rig import PATIENCE, until
 from tests.support.tables import each_of
 
 HTMX = "sha384-Qp9rdC8H7EqOoX+nR0P3RPG2Noji+qdwJlGpfzwQJsfOpp3sGwIdSP9xO3+UlEhn"
@@ -67,7 +68,7 @@ class _Reader:
         """Return an overview with one queue."""
         self.reads += 1
         threading.Event().wait(0.01)
-        assert self.gate.wait(10)
+        assert self.gate.wait(PATIENCE)
         return _overview({"notify.email.normal": Depth(self.waiting, 1)})
 
 
@@ -114,7 +115,7 @@ def test_a_slow_read_keeps_no_viewer_waiting(tmp_path: Path) -> None:
     assert shared.read() is first
     assert shared.read() is first
     assert shared.samples().keys() == {"notify.email.normal"}
-    assert reader.reads == 2
+    until(lambda: reader.reads == 2)
     reader.gate.set()
     shared.sample()
     assert shared.read() is not first

@@ -8,7 +8,6 @@ import logging
 import sys
 import threading
 import timeit
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,17 +22,6 @@ from notify.message import Channel, Content
 from notify.telemetry.logs import FORBIDDEN, HIDDEN, configure
 
 CANARY = "jane.canary@example.com"
-
-
-@pytest.fixture(autouse=True)
-def _as_before() -> Iterator[None]:
-    """Restore the process's logging."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -27,6 +27,13 @@ begin
     Count
 end.
 """
+# It doubles to ten seconds at most, so that a probe soon finds that the provider is back.
+BREAKER = """
+[providers.sendgrid.breaker]
+minimum_calls = 5
+first_open = 2
+longest_open = 10
+"""
 TWO_PROVIDERS = """
 [providers.second]
 use = "providers.sendgrid:SendGrid"
@@ -97,7 +104,7 @@ def test_an_open_circuit_stops_consumption_and_all_is_sent_when_the_provider_is_
     rig: Rig,
 ) -> None:
     """While it is open the messages wait in RabbitMQ, and no attempt is spent on them."""
-    _configure(rig, more="[providers.sendgrid.breaker]\nminimum_calls = 5\nfirst_open = 2\n")
+    _configure(rig, more=BREAKER)
     rig.sandbox.switch.set(behaviour=Behaviour.DOWN)
     rig.requests(10)
     with rig.worker("email-1"), rig.worker("email-2"):
@@ -109,9 +116,7 @@ def test_an_open_circuit_stops_consumption_and_all_is_sent_when_the_provider_is_
         # are several probes before this looks, and their messages are not put back.
         until(lambda: rig.waiting(NORMAL) + len(rig.sandbox.ledger.entries()) - before >= 28)
         rig.sandbox.switch.set(behaviour=None)
-        until(
-            lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 40}, timeout=60.0
-        )
+        until(lambda: rig.store.count(Filter(status=Status.SENT)) == {Status.SENT: 40})
         stories = [rig.store.get(id_) for id_ in while_open]
         calls = sum(len(story.attempts) for story in stories if story is not None)
         # One probe an open interval fails until the provider is back; without a circuit each of

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.node import node_modules
+from tests.support.patience import PATIENCE
 from tests.support.services import missing
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -24,6 +25,7 @@ def opened_chromium() -> Iterator[Browser]:
     """Run chromium; skip the test where it is not installed."""
     if not CHROMIUM.exists():
         missing("chromium is not installed")
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         # Tests in a container run as root, for which the browser has no sandbox of its own.
         options = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]

@@ -17,6 +17,7 @@ import pytest
 
 from notify.stack.rabbitmq import free_ports
 from tests.integration.test_metrics import Watched, watched
+from tests.support.patience import PATIENCE
 from tests.support.rig import until
 from tests.support.services import missing
 from tests.unit.project.test_alerts import ALERTS, DASHBOARD, queries
@@ -69,7 +70,7 @@ OF_RECEIPTS = re.compile(r"notify_(receipts?|feedback|api)_")
 
 
 def _ask(url: str, path: str) -> Any:
-    with urlopen(f"{url}/api/v1/{path}", timeout=5) as answer:  # noqa: S310 - our own server
+    with urlopen(f"{url}/api/v1/{path}", timeout=PATIENCE) as answer:  # noqa: S310 - our own server
         return json.load(answer)["data"]
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from notify.message import Status
 from notify.stack.rabbitmq import free_ports
+from tests.support.patience import PATIENCE
 from tests.support.rig import Rig, surroundings, until
 
 _SAMPLE = re.compile(r"(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
@@ -39,7 +40,7 @@ class Scrape:
 def get(port: int, path: str) -> tuple[int, str]:
     """Send a request to one process; return the status and the body."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()

@@ -32,6 +32,7 @@ from notify.message import Rendered
 from notify.sandbox import Sandbox, Vendor
 from notify.sandbox.switch import Setting
 from providers.sendgrid import SendGrid
+from tests.support.patience import PATIENCE
 
 BASIC = "Basic " + base64.b64encode(b"AC1:secret").decode()
 Answer = urllib3.BaseHTTPResponse
@@ -54,7 +55,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def http() -> Iterator[urllib3.PoolManager]:
     """An HTTP client that never tries twice."""
-    with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
+    with urllib3.PoolManager(retries=False, timeout=PATIENCE) as pool:
         yield pool
 
 
@@ -362,7 +363,7 @@ def test_a_body_without_end_is_not_awaited(
     """A size must be given, and be within bounds."""
     host, port = shared.url.removeprefix("http://").split(":")
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection((host, int(port)), timeout=5) as client:
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
         client.sendall(f"POST /v3/mail/send HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
         assert client.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
 

@@ -23,6 +23,7 @@ from notify.cli import notify
 from notify.message import Channel
 from notify.sandbox import Message, Sandbox, Vendor
 from tests.support.forked import Forked
+from tests.support.patience import PATIENCE
 
 MESSAGE = Message(
     id="m1",
@@ -46,7 +47,7 @@ def sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def http() -> Iterator[urllib3.PoolManager]:
     """An HTTP client that never tries twice."""
-    with urllib3.PoolManager(retries=False, timeout=5.0) as pool:
+    with urllib3.PoolManager(retries=False, timeout=PATIENCE) as pool:
         yield pool
 
 

@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -181,10 +180,10 @@ def test_without_a_broker_it_starts_and_promises_nothing(rig: Rig) -> None:
     away = {"NOTIFY_AMQP__URL": broker, "NOTIFY_AMQP__CONFIRM_TIMEOUT": "0.5"}
     with running(rig, port, **away) as process:
         headers = {"Authorization": f"Bearer {key_of(rig)}"}
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as client:
-            begun = time.monotonic()
-            answer = client.post("/v1/notifications", json=EMAIL, timeout=30)
-            assert time.monotonic() - begun < 20
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=PATIENCE
+        ) as client:
+            answer = client.post("/v1/notifications", json=EMAIL)
             assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
             assert answer.json()["notifications"][0]["status"] == "unconfirmed"
             assert client.get("/v1/notifications").json()["notifications"] == []
@@ -215,7 +214,10 @@ def test_its_rights_are_enough_and_no_more_and_tls_needs_no_proxy(
             context = ssl.create_default_context(cafile=authority.file)
             headers = {"Authorization": f"Bearer {key_of(rig, 'crm')}"}
             with httpx.Client(
-                base_url=f"https://127.0.0.1:{port}", headers=headers, verify=context
+                base_url=f"https://127.0.0.1:{port}",
+                headers=headers,
+                verify=context,
+                timeout=PATIENCE,
             ) as client:
                 answer = client.post("/v1/notifications", json=EMAIL)
                 assert answer.status_code == 202, answer.text

@@ -15,6 +15,7 @@ from notify.store import ActFilter, Store, find_acts
 from tests.support.authority import Authority
 from tests.support.forked import Forked
 from tests.support.nginx import nginx
+from tests.support.patience import PATIENCE
 from tests.support.rig import Rig, surroundings, until
 
 PAGE = Path(__file__).parents[2] / "docs/console.md"
@@ -62,7 +63,9 @@ def test_a_proxys_users_act_over_a_unix_socket(rig: Rig) -> None:
         "Remote-Groups": "ops",
     }
     transport = httpx.HTTPTransport(uds=str(path))
-    with httpx.Client(transport=transport, base_url="http://x", headers=headers) as client:
+    with httpx.Client(
+        transport=transport, base_url="http://x", headers=headers, timeout=PATIENCE
+    ) as client:
         overview = client.get("/")
         assert overview.status_code == 200
         assert "email.normal" in overview.text
@@ -72,7 +75,7 @@ def test_a_proxys_users_act_over_a_unix_socket(rig: Rig) -> None:
         assert client.get("/", headers={"Remote-Groups": "none"}).status_code == 403
     assert _audit(rig.store) == [("proxy:ann@console", "hold")]
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     assert not path.exists()
 
 
@@ -97,28 +100,30 @@ def test_a_user_signs_in_through_the_pages_proxy(rig: Rig) -> None:
     context = ssl.create_default_context(cafile=authority.file)
     with (
         nginx(rig.folder, PAGE, port=tls, replaced=replaced),
-        httpx.Client(base_url=public, headers={"Origin": public}, verify=context) as client,
+        httpx.Client(
+            base_url=public, headers={"Origin": public}, verify=context, timeout=PATIENCE
+        ) as client,
     ):
         signed_in = client.post("/sign-in", data={"name": "up", "password": WORD})
         assert signed_in.status_code == 303
         assert "__Host-" in signed_in.headers["Set-Cookie"]
         assert "email.normal" in client.get("/").text
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def test_a_console_starts_without_its_broker_and_not_unprotected(rig: Rig) -> None:
     """Its pages say that the broker is away; beyond this machine it refuses to start."""
     (port,) = free_ports(1)
     refused = _started(rig, NOTIFY_CONSOLE__LISTEN="0.0.0.0")  # noqa: S104 - it is refused
-    assert refused.wait(30) == 1
+    assert refused.wait(PATIENCE) == 1
     assert "console.public_url" in refused.err()
     process = _started(
         rig, NOTIFY_AMQP__URL="pyamqp://g:g@127.0.0.1:1//", NOTIFY_CONSOLE__PORT=str(port)
     )
     assert process.poll() is None, process.err()
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
         assert client.get("/sign-in").status_code == 200
         assert client.get("/").headers["location"] == "/sign-in"
     process.terminate()
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0

@@ -115,7 +115,7 @@ def stack(
         template.parent.mkdir(parents=True)
         template.write_text("Hello")
         template.with_name("email.subject.j2").write_text("Hello")
-        config = rig.config.read_text().replace("timeout = 5", "timeout = 10")
+        config = rig.config.read_text().replace("timeout = 25", "timeout = 10")
         config += "[pools]\nsms = false\npush = false\n"
         # All of our own templates would be compiled for each fault.
         rig.config.write_text(f'{config}[templates]\nfolder = "{folder}/templates"\n')

@@ -37,7 +37,7 @@ longest_open = 10
 TWO_PROVIDERS = """
 [providers.second]
 use = "providers.sendgrid:SendGrid"
-options = {{ sender = "a@example.com", base_url = "{sandbox}/second", timeout = 5 }}
+options = {{ sender = "a@example.com", base_url = "{sandbox}/second", timeout = 25 }}
 secrets = {{ api_key = "KEY" }}
 [providers.second.breaker]
 first_open = 1

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from notify.message import Channel, Status
-from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
 from notify.topology import DEAD, queue_name
+from tests.support import queues
+from tests.support.patience import connect
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import PostgreSQL, broker_away
 
@@ -50,11 +51,9 @@ def logged(rig: Rig, event: str, *, name: str = "email") -> int:
     return rig.log(name).count(f'"{event}"')
 
 
-def consumers(rig: Rig, *queues: str) -> int:
+def consumers(rig: Rig, *names: str) -> int:
     """Count the consumers of queues; a cancelled one counts while it has messages."""
-    with connect(rig.broker_url) as connection:
-        channel = connection.channel()
-        return sum(channel.queue_declare(name, passive=True).consumer_count for name in queues)
+    return queues.consumers(rig.broker_url, *names)
 
 
 def delivery_counts(rig: Rig) -> list[int]:

@@ -26,7 +26,7 @@ from tests.faults.ledgers import read_record, read_sandbox
 from tests.faults.load import LANE, SOURCE, Load
 from tests.faults.stage import ended
 from tests.support.forked import Forked
-from tests.support.rig import until
+from tests.support.rig import complete_lines, until
 
 ROOT = Path(__file__).parents[2]
 NEWEST = "notify/store/migrations/versions/v0010_scale.py"
@@ -105,7 +105,7 @@ class Release:
 
     def ids(self, event: str) -> set[str]:
         """Find the notifications of which its worker has logged something."""
-        lines = (json.loads(line) for line in self.log.read_text().splitlines())
+        lines = (json.loads(line) for line in complete_lines(self.log).splitlines())
         return {line["id"] for line in lines if line["event"] == event}
 
     def _started(self, *arguments: str, log: Path) -> subprocess.Popen[bytes] | Forked:

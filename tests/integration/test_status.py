@@ -138,7 +138,9 @@ def test_watching_shows_growth_until_ctrl_c(rig: Rig) -> None:
 
     def seen(count: int) -> bool:
         out = process.out()
-        lines[:] = [json.loads(line) for line in out.splitlines()]
+        # The command may be writing the last line.
+        complete = out[: out.rfind("\n") + 1]
+        lines[:] = [json.loads(line) for line in complete.splitlines()]
         return len(lines) >= count
 
     until(lambda: seen(1))

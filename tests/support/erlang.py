@@ -6,6 +6,7 @@ import secrets
 import socket
 import struct
 from typing import Final
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from notify.stack.rabbitmq import RabbitMQNode
@@ -51,6 +52,12 @@ end.
 """
 
 _doors: WeakKeyDictionary[RabbitMQNode, tuple[int, str]] = WeakKeyDictionary()
+
+
+def node_at(url: str) -> RabbitMQNode:
+    """Return the node of an address; it has evaluated an expression before."""
+    port = urlsplit(url).port
+    return next(node for node in _doors if node.port == port)
 
 
 def evaluate(node: RabbitMQNode, expression: str) -> str:

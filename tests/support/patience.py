@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import amqp
+
+from notify import publisher
+
 PATIENCE = 90.0
 """Seconds until a condition counts as failed."""
 
 START = 240.0
 """Seconds in which RabbitMQ or a stack starts, when eight start at once; pytest waits 300."""
+
+
+def connect(url: str) -> amqp.Connection:
+    """Open a connection for a test's own use; each step, read and write may take `PATIENCE`."""
+    return publisher.connect(url, timeout=PATIENCE)

@@ -17,15 +17,16 @@ from uuid import UUID, uuid4
 import amqp
 
 from notify.message import Status
-from notify.publisher import connect
 from notify.sandbox import Sandbox
 from notify.store import Store
 from notify.topology import DEAD, EXCHANGE
+from tests.support import queues
 from tests.support.commands import Done
 from tests.support.forked import Forked
 from tests.support.malformed import JSON
 from tests.support.migrated import migrated
 from tests.support.patience import PATIENCE as PATIENCE
+from tests.support.patience import connect
 
 CONFIG = """
 [amqp]
@@ -41,7 +42,7 @@ concurrency = 8
 providers = ["sendgrid"]
 [providers.sendgrid]
 use = "providers.sendgrid:SendGrid"
-options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 5 }}
+options = {{ sender = "a@example.com", base_url = "{sandbox_url}", timeout = 25 }}
 secrets = {{ api_key = "KEY" }}
 """
 
@@ -103,8 +104,8 @@ class Rig:
         return self.folder / f"{name}.ready"
 
     def log(self, name: str = "email") -> str:
-        """Return a worker's log lines."""
-        return (self.folder / f"{name}.log").read_text()
+        """Return a worker's log lines; the last one only once it is complete."""
+        return complete_lines(self.folder / f"{name}.log")
 
     def publish(
         self,
@@ -120,12 +121,14 @@ class Rig:
     ) -> None:
         others = dict(properties)
         headers = others.pop("headers", {})
-        with connect(self.broker_url, connect_timeout=PATIENCE) as connection:
+        with connect(self.broker_url) as connection:
             channel = connection.channel()
             channel.confirm_select()
             for body in bodies:
                 message = amqp.Message(body, application_headers=headers, delivery_mode=2, **others)
-                channel.basic_publish_confirm(message, EXCHANGE, key, mandatory=True, timeout=10)
+                channel.basic_publish_confirm(
+                    message, EXCHANGE, key, mandatory=True, timeout=PATIENCE
+                )
 
     def request(self, **fields: Any) -> UUID:
         """Publish one email and return its id."""
@@ -146,17 +149,21 @@ class Rig:
     def dead(self) -> list[bytes]:
         """Remove and return all messages of the dead queue."""
         bodies = []
-        with connect(self.broker_url, connect_timeout=PATIENCE) as connection:
+        with connect(self.broker_url) as connection:
             channel = connection.channel()
             while (message := channel.basic_get(DEAD, no_ack=True)) is not None:
                 bodies.append(bytes(message.body or b""))
         return bodies
 
-    def waiting(self, *queues: str) -> int:
+    def waiting(self, *names: str) -> int:
         """Count the messages that are ready in queues."""
-        with connect(self.broker_url, connect_timeout=PATIENCE) as connection:
-            channel = connection.channel()
-            return sum(channel.queue_declare(name, passive=True).message_count for name in queues)
+        return queues.waiting(self.broker_url, *names)
+
+
+def complete_lines(log: Path) -> str:
+    """Return the lines of a file that a process may be writing, which writes a line in parts."""
+    written = log.read_bytes()
+    return written[: written.rfind(b"\n") + 1].decode()
 
 
 def until(

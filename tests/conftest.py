@@ -19,14 +19,13 @@ from hypothesis import HealthCheck, settings
 
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.publisher import connect
 from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.topology import Topology, apply
 from tests.support.erlang import evaluate
 from tests.support.migrated import migrated
-from tests.support.patience import START
+from tests.support.patience import START, connect
 from tests.support.services import PostgreSQL, Users, Vhosts, missing
 
 if TYPE_CHECKING:

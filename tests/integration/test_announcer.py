@@ -20,6 +20,7 @@ from notify.relays.relay import RELAY_LEASE
 from notify.store import Entry, Record, Store
 from notify.store.relays import PendingEvent, lease_events
 from notify.topology import EVENTS
+from tests.support.patience import PATIENCE
 from tests.support.recording import NOW, accepted, begin
 
 LEASED = OwnEvents.lease
@@ -54,7 +55,7 @@ def queue(channel: amqp.Channel) -> str:
 @pytest.fixture
 def publisher(broker_url: str) -> Iterator[Publisher]:
     """A publisher of this test."""
-    with Publisher(broker_url) as publisher:
+    with Publisher(broker_url, timeout=PATIENCE) as publisher:
         yield publisher
 
 

@@ -14,7 +14,6 @@ import pytest
 from sqlalchemy import select
 
 from notify.message import Status
-from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode, free_ports
 from notify.store import Filter
 from notify.store.deadletters.search import DeadLetter, LetterFilter, find_letters
@@ -22,6 +21,7 @@ from notify.store.tables import metadata
 from notify.topology import DEAD, EVENTS
 from tests.support.echoing import echo
 from tests.support.malformed import JSON
+from tests.support.patience import PATIENCE, connect
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import PostgreSQL, Users
 
@@ -59,7 +59,7 @@ secrets = {{ api_key = "MARKED_KEY" }}
 breaker = {{ minimum_calls = 1000 }}
 [providers.twilio]
 use = "providers.twilio:Twilio"
-options = {{ sender = "+15005550006", base_url = "{echo}", timeout = 5 }}
+options = {{ sender = "+15005550006", base_url = "{echo}", timeout = 25 }}
 secrets = {{ account_sid = "MARKED_SID", auth_token = "MARKED_KEY" }}
 breaker = {{ minimum_calls = 1000 }}
 [providers.leaky]
@@ -209,7 +209,7 @@ def _ask(rig: Rig, key: str, **fields: Any) -> None:
 
 
 def _scraped(port: int) -> str:
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
         text: str = answer.read().decode()
     assert "notify_" in text
     return text

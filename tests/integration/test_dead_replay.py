@@ -27,6 +27,7 @@ from notify.store.tables import audit, dead_letters
 from notify.topology import DEAD
 from tests.support.forked import run_script
 from tests.support.malformed import MALFORMED
+from tests.support.patience import PATIENCE
 from tests.support.rig import Rig, surroundings, until
 
 MALFORMED_EMAILS = [row for row in MALFORMED if row.routing_key == "email.normal.shop"]
@@ -106,7 +107,7 @@ def email(id_: UUID, **fields: Any) -> dict[str, Any]:
 
 def many(rig: Rig, requests: list[dict[str, Any]]) -> None:
     """Publish requests, pipelined."""
-    with Publisher(rig.broker_url) as publisher:
+    with Publisher(rig.broker_url, timeout=PATIENCE) as publisher:
         messages = (
             Outgoing(json.dumps(each).encode(), "email.normal.shop", message_id=each["id"])
             for each in requests

@@ -114,7 +114,7 @@ def test_the_last_events_are_published_before_a_stop(
 ) -> None:
     """They do not wait for the next start."""
     _record_sent(store, 1)
-    with Publisher(broker_url) as publisher:
+    with Publisher(broker_url, timeout=PATIENCE) as publisher:
         step = Relay(EventRows(), store, publisher, clock=lambda: NOW).step
         relay = PeriodicThread(
             "events",
@@ -146,7 +146,7 @@ def test_the_query_for_events_to_publish_uses_an_index(store: Store) -> None:
 def test_events_without_a_subscriber_are_marked_as_published(store: Store, broker_url: str) -> None:
     """They must not wait for ever."""
     _record_sent(store, 3)
-    with Publisher(broker_url) as publisher:
+    with Publisher(broker_url, timeout=PATIENCE) as publisher:
         relay = Relay(EventRows(), store, publisher, clock=lambda: NOW)
         assert relay.publish() == 3
         assert relay.publish() == 0
@@ -161,7 +161,7 @@ def test_events_wait_while_the_broker_is_away(
         relay = Relay(EventRows(), store, away, clock=lambda: NOW)
         with pytest.raises(PublishError):
             relay.publish()
-    with Publisher(broker_url) as publisher:
+    with Publisher(broker_url, timeout=PATIENCE) as publisher:
         assert Relay(EventRows(), store, publisher, clock=lambda: NOW).publish() == 5
     sequences = [body["sequence"] for body in subscribe.bodies()]
     assert len(sequences) == 5
@@ -173,7 +173,7 @@ def test_two_relays_share_the_work(store: Store, broker_url: str, subscribe: Sub
     _record_sent(store, 1200)
 
     def publish() -> None:
-        with Publisher(broker_url) as publisher:
+        with Publisher(broker_url, timeout=PATIENCE) as publisher:
             relay = Relay(EventRows(), store, publisher, clock=lambda: NOW)
             while relay.publish():
                 pass
@@ -207,12 +207,12 @@ def test_a_relay_killed_after_the_confirm_publishes_again_under_the_same_id(
                 return iter(confirmed)
 
         now = datetime.fromisoformat(sys.argv[3])
-        store, publisher = Store.open(sys.argv[1]), Killed(sys.argv[2])
+        store, publisher = Store.open(sys.argv[1]), Killed(sys.argv[2], timeout=90)
         Relay(EventRows(), store, publisher, clock=lambda: now).publish()
     """
     assert run_script(script, store_url, broker_url, NOW.isoformat()) == -signal.SIGKILL
     assert len(subscribe.messages()) == 3
-    with Publisher(broker_url) as publisher:
+    with Publisher(broker_url, timeout=PATIENCE) as publisher:
         assert Relay(EventRows(), store, publisher, clock=lambda: NOW).publish() == 0
         assert Relay(EventRows(), store, publisher, clock=lambda: NOW + RELAY_LEASE).publish() == 3
     counts = Counter(body["event_id"] for body in subscribe.bodies())

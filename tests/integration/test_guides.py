@@ -16,7 +16,7 @@ import pytest
 
 from notify.message import Status
 from notify.stack.rabbitmq import free_ports
-from tests.support.rig import Rig, surroundings, until
+from tests.support.rig import PATIENCE, Rig, surroundings, until
 from tests.support.services import missing
 
 GUIDES = Path(__file__).parents[2] / "docs/guides"
@@ -161,8 +161,12 @@ def test_what_django_could_not_publish_is_published_by_a_relay(rig: Rig, tmp_pat
     shop = [sys.executable, "-c", SHOP]
     id_, counts = output(shop, folder=folder, AMQP_URL=away).splitlines()
     assert counts == "1 1"
+    environ = {
+        "NOTIFY_CONFIG": str(rig.config),
+        "NOTIFY_AMQP__CONFIRM_TIMEOUT": str(PATIENCE),
+    }
     relay = ["notify", "outbox", "relay", "--once", "--database", f"sqlite:///{folder}/shop.db"]
-    assert output(relay, folder=folder, NOTIFY_CONFIG=str(rig.config)) == "1 published"
+    assert output(relay, folder=folder, **environ) == "1 published"
     until(lambda: sent(rig, id_))
 
 

@@ -10,11 +10,11 @@ import amqp
 import pytest
 
 from notify.message import Status
-from notify.publisher import connect
 from notify.sandbox.behaviour import Behaviour
 from notify.store.deadletters.search import LetterFilter, find_letters
 from notify.topology import EVENTS, Topology, depths
 from tests.support.least import logins
+from tests.support.patience import connect
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import Users
 

@@ -21,6 +21,7 @@ from notify.publisher import Outgoing, Publisher
 from notify.sandbox import ReceiptFault
 from notify.store import Store
 from notify.store.suppression import SuppressionFilter, find_entries
+from tests.support.patience import PATIENCE
 from tests.support.rig import until
 from tests.support.services import Vhosts
 from tests.support.up import Up
@@ -94,7 +95,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory, vhosts: Vhosts) -> Iterator[L
         up.wait_ready()
         keyring = Keyring.parse((up.folder / "credentials" / "NOTIFY_KEYRING").read_text())
         store = Store.open(up.endpoints["database"], keyring=keyring)
-        with closing(store), Publisher(up.endpoints["amqp"]) as publisher:
+        with closing(store), Publisher(up.endpoints["amqp"], timeout=PATIENCE) as publisher:
             yield Loop(up, store, publisher)
     finally:
         code = up.stop()

@@ -71,7 +71,7 @@ def _ids(channel: amqp.Channel) -> list[str]:
 def _relay(shop: Engine, url: str, *, after: timedelta = timedelta(0)) -> int:
     """Publish every row, by a clock that is so much later."""
     count = 0
-    with Publisher(url) as publisher:
+    with Publisher(url, timeout=PATIENCE) as publisher:
         relay = OutboxRelay(shop, TABLE, publisher, clock=lambda: datetime.now(UTC) + after)
         while taken := relay.relay():
             count += taken
@@ -181,7 +181,7 @@ def test_a_request_that_the_broker_refuses_delays_no_other(
     _, url = users.add(broker_url, write="^notify$", keys=r"\.shop$")
     _put(shop, key="email.normal.bank")
     ids = _put(shop, 20)
-    with Publisher(url) as publisher:
+    with Publisher(url, timeout=PATIENCE) as publisher:
         relay = OutboxRelay(shop, TABLE, publisher)
         for _ in range(2):
             with pytest.raises(PublishError, match="refused"):
@@ -325,4 +325,6 @@ def test_it_works_behind_pgbouncer(rig: Rig, postgres_url: str) -> None:
 
 def _started(rig: Rig, shop: Engine, *arguments: str) -> Forked:
     url = shop.url.render_as_string(hide_password=False)
-    return rig.command("outbox", "relay", *arguments, OUTBOX_DATABASE_URL=url)
+    return rig.command(
+        "outbox", "relay", *arguments, OUTBOX_DATABASE_URL=url, NOTIFY_AMQP__CONFIRM_TIMEOUT="90"
+    )

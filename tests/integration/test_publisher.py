@@ -17,12 +17,13 @@ import pytest
 
 from notify.errors import PublishError, Unconfirmed, Unroutable
 from notify.message import Channel
-from notify.publisher import Outgoing, Publisher, connect
+from notify.publisher import Outgoing, Publisher
 from notify.service.broker import open_publisher
 from notify.settings import LaneSettings, load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply
 from tests.support.erlang import evaluate
+from tests.support.patience import PATIENCE, connect
 from tests.support.rig import until
 from tests.support.services import broker_away, cut, memory_alarm
 
@@ -62,7 +63,7 @@ def stored(channel: amqp.Channel, queue: str = QUEUE) -> Counter[str]:
 @pytest.fixture
 def publisher(broker_url: str) -> Iterator[Publisher]:
     """A publisher to this test's broker."""
-    with Publisher(broker_url, timeout=5.0) as publisher:
+    with Publisher(broker_url, timeout=PATIENCE) as publisher:
         yield publisher
 
 
@@ -105,7 +106,7 @@ def test_headers_of_the_broker_are_left_out(publisher: Publisher, channel: amqp.
 
 def test_the_user_is_stamped_where_asked_for(broker_url: str, channel: amqp.Channel) -> None:
     """The broker checks it."""
-    with Publisher(broker_url, user_id="guest") as publisher:
+    with Publisher(broker_url, timeout=PATIENCE, user_id="guest") as publisher:
         publisher.publish(one())
     assert channel.basic_get(QUEUE, no_ack=True).properties["user_id"] == "guest"
 
@@ -138,7 +139,7 @@ def test_the_same_id_twice_in_flight_is_told_apart(publisher: Publisher) -> None
 
 def test_a_full_queue_refuses(narrow_url: str) -> None:
     """A nack is an error of its own message only."""
-    with Publisher(narrow_url) as publisher:
+    with Publisher(narrow_url, timeout=PATIENCE) as publisher:
         publisher.publish(one())
         message = one()
         with pytest.raises(Unconfirmed, match=f"message {message.message_id} refused: the queue"):
@@ -311,7 +312,7 @@ def test_an_idle_publisher_connects_again(broker_url: str) -> None:
     def clock() -> float:
         return time.monotonic() + shift
 
-    with Publisher(broker_url, heartbeat=30, clock=clock) as publisher:
+    with Publisher(broker_url, timeout=PATIENCE, heartbeat=30, clock=clock) as publisher:
         publisher.publish(one())
         first = publisher._link
         publisher.publish(one())

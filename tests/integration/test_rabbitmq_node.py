@@ -14,9 +14,8 @@ import psutil
 import pytest
 
 from notify.errors import ConfigError
-from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
-from tests.support.patience import START
+from tests.support.patience import START, connect
 from tests.support.rig import until
 
 PARENT = """

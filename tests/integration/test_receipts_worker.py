@@ -12,10 +12,10 @@ import pytest
 
 from notify.contract import ReceiptMessage
 from notify.message import Status
-from notify.publisher import connect
 from notify.receipt import DeliveryReceipt, ReceiptEvent
 from notify.topology import DEAD, EXCHANGE, FEEDBACK, RECEIPTS
 from tests.support import reporting
+from tests.support.patience import connect
 from tests.support.rig import Rig, until
 
 

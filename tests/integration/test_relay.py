@@ -17,7 +17,7 @@ from notify.contract import Incoming, Limits, decode
 from notify.errors import PublishError
 from notify.message import Channel, Notification, Status
 from notify.periodic import PeriodicThread
-from notify.publisher import Outgoing, Publisher, connect
+from notify.publisher import Outgoing, Publisher
 from notify.relays import BATCH_SIZE, DueRows, Relay
 from notify.relays.due import RETRY
 from notify.relays.relay import RELAY_LEASE
@@ -25,6 +25,7 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store
 from notify.store.delivery.cancel import cancel_waiting
 from notify.topology import DEAD, WORK, queue_name
+from tests.support.patience import PATIENCE, connect
 from tests.support.recording import LEASE
 from tests.support.rig import Rig, until
 from tests.support.services import broker_away
@@ -83,7 +84,7 @@ def test_three_relays_publish_each_due_row_once(rig: Rig, channel: amqp.Channel)
     count = 2 * BATCH_SIZE + 100
     made = _scheduled(rig.store, count, due_at=_now() - SECOND)
     stores = [Store.open(str(rig.store._engine.url)) for _ in range(3)]
-    publishers = [Publisher(rig.broker_url) for _ in range(3)]
+    publishers = [Publisher(rig.broker_url, timeout=PATIENCE) for _ in range(3)]
     relays = [_thread(*pair) for pair in zip(stores, publishers, strict=True)]
     for relay in relays:
         relay.start()
@@ -99,9 +100,9 @@ def test_three_relays_publish_each_due_row_once(rig: Rig, channel: amqp.Channel)
 def test_rows_of_a_dead_relay_are_published_again_and_sent_once(rig: Rig) -> None:
     """It died before it marked them; when the lease ends another one publishes them."""
     made = _scheduled(rig.store, 20, due_at=_now() - SECOND)
-    with _DiesAfterwards(rig.broker_url) as publisher, pytest.raises(_Crash):
+    with _DiesAfterwards(rig.broker_url, timeout=PATIENCE) as publisher, pytest.raises(_Crash):
         Relay(DueRows(), rig.store, publisher).publish()
-    with Publisher(rig.broker_url) as publisher:
+    with Publisher(rig.broker_url, timeout=PATIENCE) as publisher:
         assert Relay(DueRows(), rig.store, publisher, clock=_now).publish() == 0
         assert (
             Relay(DueRows(), rig.store, publisher, clock=lambda: _now() + RELAY_LEASE).publish()
@@ -127,7 +128,7 @@ def test_a_full_lane_delays_no_other(rig: Rig, channel: amqp.Channel) -> None:
     made = _scheduled(rig.store, 5, due_at=_now() - SECOND)
     now = _now()
     clock = iter([now, now, now, now, now + RETRY, now + RETRY])
-    with Publisher(rig.broker_url) as publisher:
+    with Publisher(rig.broker_url, timeout=PATIENCE) as publisher:
         relay = Relay(DueRows(), rig.store, publisher, clock=lambda: next(clock))
         with pytest.raises(PublishError, match="refused"):
             relay.publish()
@@ -166,7 +167,7 @@ def test_due_rows_wait_while_the_broker_is_away(rig: Rig, rabbitmq: RabbitMQNode
 def test_a_row_that_is_cancelled_after_publishing_is_not_sent(rig: Rig) -> None:
     """Its message is in the queue; the worker that receives it finds it cancelled."""
     made = _scheduled(rig.store, 3, due_at=_now() - SECOND)
-    with Publisher(rig.broker_url) as publisher:
+    with Publisher(rig.broker_url, timeout=PATIENCE) as publisher:
         assert Relay(DueRows(), rig.store, publisher).publish() == 3
     with rig.store.writing() as connection:
         assert cancel_waiting(connection, made[0].id, now=_now()).ids == [made[0].id]

@@ -15,11 +15,11 @@ import psycopg
 import pytest
 
 from notify.message import Channel, Outcome, Status
-from notify.publisher import connect
 from notify.sandbox import Behaviour
 from notify.store import Filter, Story
 from notify.topology import DEAD, EXCHANGE, queue_name
 from tests.support.malformed import JSON
+from tests.support.patience import connect
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import Users
 

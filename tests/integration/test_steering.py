@@ -9,9 +9,9 @@ import pytest
 
 from notify.message import Channel
 from notify.policies.holds import Scope
-from notify.publisher import connect
 from notify.store.flow.holds import lift, place
 from notify.topology import queue_name
+from tests.support.patience import connect
 from tests.support.rig import Rig, surroundings, until
 
 BULK = queue_name(Channel.EMAIL, "bulk")

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from notify.cli import notify
 from notify.errors import ConfigError
 from notify.message import Channel
-from notify.publisher import connect
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import (
     DEAD,
@@ -35,6 +34,7 @@ from notify.topology import (
     export,
 )
 from tests.support.erlang import evaluate
+from tests.support.patience import connect
 from tests.support.rig import until
 from tests.support.services import Users, cut
 
@@ -260,7 +260,7 @@ def test_a_watch_reads_depths_and_connects_again_after_a_lost_connection(
     opened: list[amqp.Connection] = []
 
     def connection() -> amqp.Connection:
-        opened.append(connect(broker_url, timeout=5))
+        opened.append(connect(broker_url))
         return opened[-1]
 
     with closing(QueueWatch([DEAD, "notify.none"], connect=connection)) as queues:

@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, expect
 from notify.contract import read_receipts
 from notify.keyring import HASH, NAME, new_key
 from notify.message import Status
-from notify.publisher import connect
 from notify.receipts.unsubscribe import UNSUBSCRIBE
 from notify.stack.rabbitmq import free_ports
 from notify.topology import RECEIPTS
+from tests.support.patience import connect
 from tests.support.rig import Rig, surroundings, until
 
 CATEGORY = """

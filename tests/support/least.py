@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import amqp
 
 from notify.message import Channel
-from notify.publisher import connect
 from notify.topology import EXCHANGE, Producer, Topology, export
 from tests.support.malformed import JSON
+from tests.support.patience import PATIENCE, connect
 from tests.support.services import Users
 
 USERS = (
@@ -60,7 +60,9 @@ class Login:
         with self.channel() as channel:
             channel.confirm_select()
             for message in messages:
-                channel.basic_publish_confirm(message, exchange, key, mandatory=True, timeout=10)
+                channel.basic_publish_confirm(
+                    message, exchange, key, mandatory=True, timeout=PATIENCE
+                )
 
     def request(self, key: str, **fields: Any) -> UUID:
         """Publish one email and return its id."""

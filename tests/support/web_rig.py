@@ -11,12 +11,12 @@ from typing import Any
 import urllib3
 
 from notify.contract import ReceiptMessage, read_receipts
-from notify.publisher import connect
 from notify.receipt import Posted
 from notify.stack.rabbitmq import free_ports
 from notify.store.relays import count_inbox
 from notify.topology import RECEIPTS
 from tests.support.forked import Forked
+from tests.support.patience import connect
 from tests.support.rig import PATIENCE, Rig, until
 from tests.support.signing import SendGridSigner, twilio_posted
 

@@ -17,7 +17,8 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter
 from notify.topology import DEAD, queue_name
 from tests.support import queues
-from tests.support.patience import connect
+from tests.support.holding import held
+from tests.support.patience import PATIENCE, connect
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import PostgreSQL, broker_away
 
@@ -91,7 +92,8 @@ def test_an_outage_under_load_stops_consumption_and_nothing_is_lost_or_sent_twic
             time.sleep(5)
             assert rig.waiting(NORMAL) == before + len(waiting)
             assert len(rig.sandbox.messages()) == len(first)
-            assert logged(rig, "notify.store_away") == failures < 100
+            # One of the two claimers may have been waiting for the record as consumption stopped.
+            assert failures <= logged(rig, "notify.store_away") <= failures + 1 < 100
         total = len(first) + len(held) + len(waiting)
         until(lambda: rig.store.count(Filter()) == {Status.SENT: total})
         until(lambda: consumers(rig, *IDLE, NORMAL) == 3)
@@ -103,16 +105,21 @@ def test_an_outage_under_load_stops_consumption_and_nothing_is_lost_or_sent_twic
 def test_a_stop_during_an_outage_requeues_messages_and_loses_none(
     rig: Rig, postgresql: PostgreSQL
 ) -> None:
-    """It exits with 0 within seconds; only the stop counts as a delivery, not the outage."""
+    """It exits with 0 during it; only the stop counts as a delivery, not the outage."""
     with rig.worker("first") as process, away(postgresql, rig):
         rig.requests(10)
         until(lambda: logged(rig, "notify.paused", name="first") == 1)
+        until(lambda: consumers(rig, *IDLE) == 0)
+        # A busy worker may have paused before it received all of these.
+        left = rig.waiting(NORMAL)
+        assert left < 10
         time.sleep(3)
-        assert rig.waiting(NORMAL) == 0
+        assert rig.waiting(NORMAL) == left
         process.send_signal(signal.SIGTERM)
-        assert process.wait(8) == 0
+        assert process.wait(PATIENCE) == 0
+        assert logged(rig, "notify.stop_unfinished", name="first") == 0
         until(lambda: rig.waiting(NORMAL) == 10)
-        assert delivery_counts(rig) == [1] * 10
+        assert sorted(delivery_counts(rig)) == [0] * left + [1] * (10 - left)
     with rig.worker("second"):
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 10})
     assert sent_once(rig)
@@ -123,16 +130,16 @@ def test_a_stop_waits_for_the_record_of_calls_that_were_made(
     rig: Rig, postgresql: PostgreSQL
 ) -> None:
     """Without it their outcome would be unknown; it is written once the record is back."""
-    rig.sandbox.switch.set(latency=1.5)
-    with rig.worker() as process:
+    with rig.worker() as process, held(rig.sandbox) as sent:
         ids = rig.requests(5)
         until(lambda: rig.store.count(Filter()) == {Status.SENDING: len(ids)})
         with away(postgresql, rig):
             until(lambda: len(rig.sandbox.messages()) == len(ids))
             process.send_signal(signal.SIGTERM)
+            sent.set()
             time.sleep(2)
             assert process.poll() is None
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert rig.store.count(Filter()) == {Status.SENT: len(ids)}
     assert rig.waiting(NORMAL, DEAD) == 0
 
@@ -170,7 +177,7 @@ def test_a_locked_sqlite_file_makes_the_worker_wait(tmp_path: Path, broker_url: 
         rig.worker(),
     ):
         until(lambda: consumers(rig, NORMAL) == 1)
-        with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+        with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as lock:
             lock.execute("BEGIN IMMEDIATE")
             ids = rig.requests(100)
             time.sleep(3)

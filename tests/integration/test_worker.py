@@ -19,8 +19,9 @@ from notify.message import Channel, Outcome, Status
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Entry, Filter, Store, Story
 from notify.topology import DEAD, queue_name
+from tests.support.holding import held
 from tests.support.malformed import FOREIGN_BUT_FINE, ID, MALFORMED
-from tests.support.patience import connect
+from tests.support.patience import PATIENCE, connect
 from tests.support.rig import Rig, surroundings, until
 from tests.support.services import PostgreSQL, broker_away
 
@@ -157,14 +158,12 @@ def test_a_stop_drains_in_flight_messages(rig: Rig) -> None:
 
 def test_a_killed_worker_loses_nothing_and_sends_nothing_twice(rig: Rig) -> None:
     """kill -9 during calls: those become unknown, all others are sent once."""
-    rig.sandbox.switch.set(latency=0.3)
     ids = rig.requests(40)
-    with rig.worker("first") as process:
-        until(lambda: bool(rig.store.count(Filter(status=Status.SENDING))))
+    with rig.worker("first") as process, held(rig.sandbox):
+        until(lambda: bool(rig.sandbox.messages()))
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
     open_calls = rig.store.count(Filter(status=Status.SENDING))[Status.SENDING]
-    rig.sandbox.switch.set(latency=0.0)
     with rig.worker("second"):
         until(lambda: rig.waiting(*QUEUES) == 0)
         until(lambda: sum(rig.store.count(Filter()).values()) == len(ids))

@@ -71,19 +71,17 @@ def test_single_messages_that_arrive_together_are_one_call(build: Build) -> None
     assert rig.counts() == {"sent": 40}
 
 
-@pytest.mark.parametrize(
-    ("batch_size", "sizes"), [(1, [1] * 9), (4, [1, 4, 4]), (8, [1, 8]), (100, [1, 8])]
-)
-def test_the_lane_limits_the_size_of_a_call(
-    build: Build, batch_size: int, sizes: list[int]
-) -> None:
+@pytest.mark.parametrize(("batch_size", "most"), [(1, 1), (4, 4), (8, 8), (100, 8)])
+def test_the_lane_limits_the_size_of_a_call(build: Build, batch_size: int, most: int) -> None:
     """A lost answer concerns no more messages than that."""
     provider = Bulk()
     rig = build(provider, batch_size=batch_size)
 
     rig.deliver(request(*people(9)))
 
-    assert sorted(provider.sizes) == sizes
+    # Two threads may share what is left in other ways than by four.
+    assert provider.sizes[0] == 1
+    assert (max(provider.sizes), sum(provider.sizes)) == (most, 9)
 
 
 def test_a_provider_of_single_messages_gets_single_messages(build: Build) -> None:
@@ -212,7 +210,7 @@ def test_throttled_messages_wait_as_one_call(build: Build) -> None:
     def throttle(_: Sequence[Rendered]) -> Sequence[Receipt]:
         raise Throttled("slow down", provider="bulk", retry_after=5)
 
-    rig = build(Bulk(throttle))
+    rig = build(Bulk(throttle), monotonic=lambda: 0.0)
 
     rig.deliver(*(request(to) for to in people(20)))
 

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 import amqp
 import pytest
 from celery import Celery
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from notify.contract import Incoming, Limits, decode
 from notify.message import Channel, Status
@@ -415,20 +415,22 @@ def test_a_flood_keeps_no_other_source_waiting(stage: Stage) -> None:
     flood = [uuid4() for _ in range(600)]
     message = partial(amqp.Message, user_id="shop", **JSON)
     stage.shop.post("email.critical.shop", *(message(request(id_)) for id_ in flood))
+    # On a busy machine the confirms take so long that many of them are sent meanwhile.
+    posted = _sent_by_shop(stage)
     code = stage.bank.request("email.critical.bank")
     # At twenty a second, what is before it would take half a minute.
     until(lambda: stage.rig.status(code) is Status.SENT)
     # Counted by the record's times: on a busy machine this test sees the status much later.
     columns = notifications.c
     own = select(columns.updated_at).where(columns.id == code).scalar_subquery()
-    before = select(func.count()).where(
-        columns.source == "shop",
-        columns.lane == "critical",
-        columns.status == Status.SENT,
-        columns.updated_at < own,
-    )
+    assert _sent_by_shop(stage, columns.updated_at < own) - posted < len(flood) / 2
+
+
+def _sent_by_shop(stage: Stage, *conditions: ColumnElement[bool]) -> int:
+    columns = notifications.c
+    own = (columns.source == "shop", columns.lane == "critical", columns.status == Status.SENT)
     with stage.rig.store.reading() as connection:
-        assert (connection.scalar(before) or 0) < len(flood) / 2
+        return connection.scalar(select(func.count()).where(*own, *conditions)) or 0
 
 
 def test_a_full_queue_refuses_and_stops_no_other_lane(stage: Stage) -> None:
@@ -467,8 +469,16 @@ def test_it_cannot_hold_up_dead_letters_by_a_forged_death(stage: Stage) -> None:
         stage.shop.post("email.normal.shop", *poison)
     finally:
         assert stage.rig.notify("release", "--all", "--reason", "a test").code == 0
-    with stage.dies(why="must be a JSON object"):
-        stage.bank.publish("email.normal.bank", b"[]")
+    known = {letter.id for letter in stage.letters()}
+    stage.bank.publish("email.normal.bank", b"[]")
+    # RabbitMQ 4 does not believe the deaths, and forty letters of the shop may arrive as well.
+    until(lambda: bool(_of_bank(stage, known)))
+    assert [letter.cause for letter in _of_bank(stage, known)] == [Cause.CONTRACT]
+
+
+def _of_bank(stage: Stage, known: set[int]) -> list[DeadLetter]:
+    letters = [letter for letter in stage.letters() if letter.id not in known]
+    return [letter for letter in letters if letter.routing_key == "email.normal.bank"]
 
 
 def _pauses(stage: Stage, queue: str) -> bool:

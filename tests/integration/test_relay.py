@@ -146,9 +146,10 @@ def test_due_rows_wait_while_the_broker_is_away(rig: Rig, rabbitmq: RabbitMQNode
     publisher = Publisher(rig.broker_url, timeout=1)
     relay = _thread(rig.store, publisher)
     with broker_away(rabbitmq, rig.broker_url):
-        before = time.process_time()
         with capture_logs() as logs:
             relay.start()
+            until(lambda: bool(logs))
+            before = time.process_time()
             time.sleep(3)
         used = time.process_time() - before
         meanwhile = rig.store.count(Filter())

@@ -311,7 +311,7 @@ def test_the_command_serves_until_it_is_told_to_stop(
     entry = json.loads(ledger.read_text(encoding="utf-8"))
     assert (entry["did"], entry["answered"]) == ("accepted", "reset")
     process.send_signal(number)
-    done = process.done(10)
+    done = process.done()
     assert (done.code, done.err) == (0, "")
     assert url in done.out
     assert str(ledger) in done.out

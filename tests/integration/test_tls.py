@@ -21,7 +21,7 @@ from notify.topology import Topology, apply
 from notify.worker.engine import create_app
 from tests.support.authority import Authority
 from tests.support.erlang import evaluate
-from tests.support.rig import surroundings, until
+from tests.support.rig import PATIENCE, surroundings, until
 from tests.support.services import PostgreSQL, Vhosts
 
 _LISTEN = """
@@ -197,7 +197,7 @@ def test_a_worker_speaks_tls_to_broker_and_database(
             log = rig.folder / "second.log"
             until(lambda: log.exists() and "its certificate is not trusted" in log.read_text())
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 CONNECTIONS = """

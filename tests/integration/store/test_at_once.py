@@ -98,7 +98,7 @@ def test_processes_and_threads_that_claim_the_same_own_each_once(
             pool.submit(_claim_from_threads, migrated_url, wanted, threads=4, seed=seed)
             for seed in (10, 20)
         ]
-        answers = [each for work in works for each in work.result(WAIT)]
+        answers = [each for work in works for each in work.result()]
     assert Counter(answer for _, answer in answers) == {Claim.OWNED: 200, Claim.BUSY: 1400}
     owned = [id_ for id_, answer in answers if answer is Claim.OWNED]
     assert set(owned) == {each.id for each in wanted}

@@ -415,7 +415,7 @@ def test_a_flood_keeps_no_other_source_waiting(stage: Stage) -> None:
     flood = [uuid4() for _ in range(600)]
     message = partial(amqp.Message, user_id="shop", **JSON)
     stage.shop.post("email.critical.shop", *(message(request(id_)) for id_ in flood))
-    # On a busy machine the confirms take so long that many of them are sent meanwhile.
+    # On a busy machine the confirms take so long that many of them are sent during it.
     posted = _sent_by_shop(stage)
     code = stage.bank.request("email.critical.bank")
     # At twenty a second, what is before it would take half a minute.

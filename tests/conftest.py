@@ -25,7 +25,7 @@ from notify.store import Store
 from notify.topology import Topology, apply
 from tests.support.erlang import evaluate
 from tests.support.migrated import migrated
-from tests.support.patience import START, connect
+from tests.support.patience import START, PatientNode, connect
 from tests.support.services import PostgreSQL, Users, Vhosts, missing
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def rabbitmq() -> Iterator[RabbitMQNode]:
     """A RabbitMQ node for this session; a test must leave it running and unblocked."""
     with tempfile.TemporaryDirectory(prefix="notify-rabbitmq-") as folder:
         try:
-            node = RabbitMQNode.start(Path(folder), timeout=START)
+            node = PatientNode.start(Path(folder), timeout=START)
         except ConfigError as error:
             missing(str(error))
         yield node

@@ -25,6 +25,7 @@ from notify.service.broker import open_publisher
 from notify.settings import LaneSettings, load
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.topology import Topology, apply
+from tests.support import queues
 from tests.support.erlang import evaluate
 from tests.support.patience import PATIENCE, connect
 from tests.support.rig import until
@@ -43,12 +44,6 @@ def outgoing(count: int = 1, *, key: str = KEY) -> Iterator[Outgoing]:
 def one(key: str = KEY) -> Outgoing:
     """Return a message with an id of its own."""
     return next(outgoing(key=key))
-
-
-def depth(channel: amqp.Channel, queue: str = QUEUE) -> int:
-    """Return how many messages wait in a queue."""
-    count: int = channel.queue_declare(queue, passive=True).message_count
-    return count
 
 
 def stored(channel: amqp.Channel, queue: str = QUEUE) -> Counter[str]:
@@ -172,7 +167,7 @@ def _insist(publisher: Publisher, message: Outgoing) -> None:
 
 
 def test_a_message_that_does_not_fit_amqp_harms_no_other(
-    publisher: Publisher, channel: amqp.Channel
+    publisher: Publisher, broker_url: str
 ) -> None:
     """A header AMQP has no type for, a key that is too long."""
     bad = [
@@ -181,7 +176,7 @@ def test_a_message_that_does_not_fit_amqp_harms_no_other(
     ]
     results = list(publisher.publish_many([one(), *bad, one()]))
     assert [result and result.message_id for result in results] == [None, "header", "key", None]
-    assert depth(channel) == 2
+    assert queues.waiting(broker_url, QUEUE) == 2
 
 
 def test_an_unknown_exchange_is_reported_and_the_next_message_works(publisher: Publisher) -> None:
@@ -191,7 +186,7 @@ def test_an_unknown_exchange_is_reported_and_the_next_message_works(publisher: P
     publisher.publish(one())
 
 
-def test_many_messages_are_taken_lazily(publisher: Publisher, channel: amqp.Channel) -> None:
+def test_many_messages_are_taken_lazily(publisher: Publisher, broker_url: str) -> None:
     """No more than a window is ahead of what was answered, so memory stays small."""
     taken = 0
 
@@ -206,7 +201,7 @@ def test_many_messages_are_taken_lazily(publisher: Publisher, channel: amqp.Chan
     assert 1000 <= taken <= 1000 + 256
     results.close()  # type: ignore[attr-defined] # it is a generator
     publisher.publish(one())
-    assert depth(channel) <= taken + 1
+    assert queues.waiting(broker_url, QUEUE) <= taken + 1
 
 
 def test_a_slow_source_does_not_delay_messages(publisher: Publisher) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from notify.errors import ConfigError
 from notify.stack.rabbitmq import RabbitMQNode
-from tests.support.patience import START, connect
+from tests.support.patience import START, PatientNode, connect
 from tests.support.rig import until
 
 PARENT = """
@@ -31,7 +31,7 @@ time.sleep(60)
 def node(rabbitmq: RabbitMQNode, tmp_path: Path) -> Iterator[RabbitMQNode]:
     """A node beside the session's own, which proves that RabbitMQ is installed."""
     del rabbitmq
-    node = RabbitMQNode.start(tmp_path, timeout=START)
+    node = PatientNode.start(tmp_path, timeout=START)
     yield node
     node.stop()
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from notify.cli import notify
+from tests.support import queues
 
 REQUEST = {"to": "ann@example.com", "template": "welcome"}
 
@@ -42,9 +43,7 @@ def test_one_notification_is_in_its_queue(channel: amqp.Channel) -> None:
     assert message.properties["content_type"] == "application/json"
 
 
-def test_a_file_is_published_except_its_invalid_lines(
-    channel: amqp.Channel, tmp_path: Path
-) -> None:
+def test_a_file_is_published_except_its_invalid_lines(broker_url: str, tmp_path: Path) -> None:
     """The good ones are confirmed, the bad one is named, and the exit code is 1."""
     file = tmp_path / "batch.jsonl"
     lines = [json.dumps(REQUEST)] * 1000
@@ -54,15 +53,15 @@ def test_a_file_is_published_except_its_invalid_lines(
     assert result.exit_code == 1
     assert result.stdout.startswith("999 confirmed, 1 invalid in ")
     assert result.stderr.startswith("line 500: ")
-    assert channel.queue_declare("notify.email.bulk", passive=True).message_count == 999
+    assert queues.waiting(broker_url, "notify.email.bulk") == 999
 
 
-def test_a_dry_run_publishes_nothing(channel: amqp.Channel) -> None:
+def test_a_dry_run_publishes_nothing(broker_url: str) -> None:
     """Not even a good one."""
     assert (
         run("email.bulk.shop", "--file", "-", "--dry-run", stdin=json.dumps(REQUEST)).exit_code == 0
     )
-    assert channel.queue_declare("notify.email.bulk", passive=True).message_count == 0
+    assert queues.waiting(broker_url, "notify.email.bulk") == 0
 
 
 def test_unchecked_requests_reach_the_queue(channel: amqp.Channel) -> None:

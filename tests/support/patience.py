@@ -5,12 +5,21 @@ from __future__ import annotations
 import amqp
 
 from notify import publisher
+from notify.stack.rabbitmq import RabbitMQNode
 
 PATIENCE = 90.0
 """Seconds until a condition counts as failed."""
 
 START = 240.0
 """Seconds in which RabbitMQ or a stack starts, when eight start at once; pytest waits 300."""
+
+
+class PatientNode(RabbitMQNode):
+    """A node whose commands may take as long as anything else."""
+
+    def ctl(self, *arguments: str, timeout: float = PATIENCE) -> str:
+        """Run `rabbitmqctl` against this node and return what it printed."""
+        return super().ctl(*arguments, timeout=timeout)
 
 
 def connect(url: str) -> amqp.Connection:

@@ -44,6 +44,7 @@ def axe_violations(page: Page) -> list[object]:
 
 def sign_in(page: Page, *, url: str, name: str, password: str) -> None:
     """Fill in the form of the sign-in, and wait for the overview."""
+    page.set_default_timeout(PATIENCE * 1000)
     page.goto(url)
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)

@@ -119,7 +119,10 @@ def test_a_stop_during_an_outage_requeues_messages_and_loses_none(
         assert process.wait(PATIENCE) == 0
         assert logged(rig, "notify.stop_unfinished", name="first") == 0
         until(lambda: rig.waiting(NORMAL) == 10)
-        assert sorted(delivery_counts(rig)) == [0] * left + [1] * (10 - left)
+        counts = delivery_counts(rig)
+        assert max(counts) == 1
+        # More, if some were delivered as consumption stopped: py-amqp returns those at once.
+        assert sum(counts) >= 10 - left
     with rig.worker("second"):
         until(lambda: rig.store.count(Filter()) == {Status.SENT: 10})
     assert sent_once(rig)

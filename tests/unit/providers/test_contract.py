@@ -33,6 +33,7 @@ from tests.unit.providers.dialects import (
     Remembering,
     token,
 )
+from tests.unit.providers.dialects.apns import OverHttp2
 
 AnyDialect = Dialect | Relaying | Remembering
 
@@ -40,6 +41,13 @@ CANARIES = ("canary", "nary-")
 HTML = b"<html><body>canary</body></html>"
 
 over_http = pytest.mark.parametrize("dialect", OVER_HTTP, ids=lambda dialect: dialect.name)
+# nghttpx, which stands before a vendor over HTTP/2, may use a closed connection of its own again;
+# what the provider itself does is tested in test_apns_http2.py.
+over_http1 = pytest.mark.parametrize(
+    "dialect",
+    [each for each in OVER_HTTP if not isinstance(each, OverHttp2)],
+    ids=lambda dialect: dialect.name,
+)
 over_all = pytest.mark.parametrize("dialect", ALL, ids=lambda dialect: dialect.name)
 
 
@@ -200,7 +208,7 @@ def test_one_connection_serves_many_messages(dialect: Dialect, vendor: Vendor) -
     assert vendor.wait_for_no_connection()
 
 
-@over_http
+@over_http1
 def test_a_connection_that_the_vendor_closed_is_not_used_again(
     dialect: Dialect, vendor: Vendor
 ) -> None:

@@ -23,6 +23,7 @@ from notify.settings import LaneSettings
 from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.topology import Topology, apply
+from tests.support.clocks import Clock
 from tests.support.erlang import evaluate
 from tests.support.migrated import migrated
 from tests.support.patience import START, PatientNode, connect
@@ -177,6 +178,12 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server: PostgreSQL = request.getfixturevalue("postgresql")
     with server.record() as url:
         yield url
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock of processes, and of a database that keeps it; it stands until a test moves it."""
+    return Clock()
 
 
 @pytest.fixture

@@ -63,12 +63,12 @@ def depths(
     found: dict[str, Depth | None] = {}
     repeats = _REPEATS
     for name in names:
-        began = monotonic()
-        found[name] = _depth(name, connection)
-        while found[name] == _SILENT and repeats and monotonic() - began >= _TIMEOUT:
-            repeats -= 1
+        while True:
             began = monotonic()
             found[name] = _depth(name, connection)
+            if found[name] != _SILENT or not repeats or monotonic() - began < _TIMEOUT:
+                break
+            repeats -= 1
     return found
 
 

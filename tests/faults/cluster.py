@@ -18,11 +18,12 @@ from notify.errors import ConfigError
 from notify.message import Channel
 from notify.publisher import connect
 from notify.stack.process import DIE_WITH_PARENT
-from notify.stack.rabbitmq import RabbitMQNode, free_ports
+from notify.stack.rabbitmq import free_ports
 from notify.topology import queue_name
 from tests.faults.load import LANE
 from tests.faults.network import Network, network
 from tests.faults.unplayed import Unplayable
+from tests.support.patience import PatientNode
 
 SIZE = 3
 PATIENCE = 180.0
@@ -44,15 +45,13 @@ Node.
 """
 
 
-class PatientNode(RabbitMQNode):
-    """A node whose commands may take long, since a drill shares the machine with its processes."""
+class DrillNode(PatientNode):
+    """A node whose commands may take longer: a drill shares the machine with its processes."""
 
-    def ctl(self, *arguments: str, timeout: float = PATIENCE) -> str:
-        """Run `rabbitmqctl` against this node and return what it printed."""
-        return super().ctl(*arguments, timeout=timeout)
+    _patience = PATIENCE
 
 
-class ClusterNode(PatientNode):
+class ClusterNode(DrillNode):
     """One node of a cluster, in a network namespace of its own."""
 
     def __init__(self, folder: Path, *, network: Network, number: int, cookie: str) -> None:

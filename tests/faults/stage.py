@@ -21,7 +21,7 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Store
 from notify.store.tables import dead_letters, events, notifications
 from notify.topology import DEAD, EVENTS, Topology, apply, queue_name
-from tests.faults.cluster import PATIENCE, PatientNode, cluster
+from tests.faults.cluster import PATIENCE, DrillNode, cluster
 from tests.faults.fleet import Fleet
 from tests.faults.ledgers import Recorded, read_record
 from tests.faults.load import CHANNELS, LANE, Load
@@ -75,7 +75,7 @@ class Services:
 def services(folder: Path) -> Iterator[Services]:
     """Start a private broker and PostgreSQL cluster."""
     with ExitStack() as cleanup:
-        broker = PatientNode.start(folder / "rabbitmq", timeout=PATIENCE)
+        broker = DrillNode.start(folder / "rabbitmq", timeout=PATIENCE)
         cleanup.callback(broker.stop)
         postgresql = PostgreSQL()
         cleanup.callback(postgresql.stop)

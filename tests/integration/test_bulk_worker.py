@@ -11,7 +11,8 @@ import pytest
 
 from notify.message import Status
 from notify.store import Filter
-from tests.support.rig import PATIENCE, Rig, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import Rig, until
 
 COUNT = 1000
 INVALID = ("invalid+1@sandbox.test", "invalid+2@sandbox.test")

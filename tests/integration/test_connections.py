@@ -21,7 +21,8 @@ from notify.store.deadletters.search import count_letters
 from notify.store.queries import Filter
 from tests.support.forked import Forked
 from tests.support.listening import listening
-from tests.support.rig import PATIENCE, Rig
+from tests.support.patience import PATIENCE
+from tests.support.rig import Rig
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 NAME = "the-worker"

@@ -30,8 +30,9 @@ from notify.store.flow import holds
 from notify.topology import DEAD, FEEDBACK, RECEIPTS, Topology, apply, worker_rights
 from tests.support.clocks import Clock
 from tests.support.migrated import migrated
+from tests.support.patience import PATIENCE
 from tests.support.pooler import pgbouncer
-from tests.support.rig import PATIENCE, Rig, surroundings
+from tests.support.rig import Rig, surroundings
 from tests.support.services import Users, Vhosts, memory_alarm
 
 ANN = Actor("ann@ops", "INC-7")

@@ -24,8 +24,9 @@ from notify.store import Store
 from notify.store.tables import events
 from notify.topology import EVENTS
 from tests.support.forked import run_script
+from tests.support.patience import PATIENCE
 from tests.support.recording import NOW, accepted, begin
-from tests.support.rig import PATIENCE, Rig, until
+from tests.support.rig import Rig, until
 from tests.support.services import Users
 
 NOBODY_LISTENS = "pyamqp://guest:guest@127.0.0.1:1//"

@@ -16,7 +16,8 @@ import pytest
 
 from notify.message import Status
 from notify.stack.rabbitmq import free_ports
-from tests.support.rig import PATIENCE, Rig, surroundings, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import Rig, surroundings, until
 from tests.support.services import missing
 
 GUIDES = Path(__file__).parents[2] / "docs/guides"

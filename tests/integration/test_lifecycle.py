@@ -23,7 +23,8 @@ from notify.message import Status
 from notify.store import Filter
 from notify.worker.supervision import REFUSED
 from tests.support.listening import Ear, listening
-from tests.support.rig import CONFIG, PATIENCE, Rig, surroundings, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import CONFIG, Rig, surroundings, until
 
 WATCHDOG = 1.5
 """Seconds: a sign of life is due after a third of it."""

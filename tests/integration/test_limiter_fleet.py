@@ -19,10 +19,9 @@ from notify.store import Store
 from tests.support.clocks import Clock
 from tests.support.forked import forks
 from tests.support.migrated import migrated
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 PROCESSES = 4
-WAIT = PATIENCE
 TOLERANCE = 0.01
 """Units: SQLite keeps its clock to some 40 microseconds."""
 STATEMENT = 0.001
@@ -234,7 +233,7 @@ def book_some(url: str, rate: float) -> list[float]:
     # The processes translate the database's times by their quickest answer: the first is slow.
     for _ in range(10):
         limiter.refresh()
-    _barriers[-1].wait(WAIT)
+    _barriers[-1].wait(PATIENCE)
     slots: list[float] = []
     for _ in range(100):
         booking = limiter.book(["account"], [1.0] * 16, share=1.0)
@@ -257,7 +256,7 @@ def processes() -> Iterator[ProcessPoolExecutor]:
     ) as pool:
         for _ in range(PROCESSES):
             pool.submit(time.sleep, 0)
-        barrier.wait(WAIT)
+        barrier.wait(PATIENCE)
         yield pool
 
 
@@ -267,7 +266,7 @@ _barriers: list[threading.Barrier] = []
 
 def _ready(started: threading.Barrier, together: threading.Barrier) -> None:
     _barriers.append(together)
-    started.wait(WAIT)
+    started.wait(PATIENCE)
 
 
 def test_real_processes_at_once_never_book_more_than_the_limit(
@@ -276,7 +275,7 @@ def test_real_processes_at_once_never_book_more_than_the_limit(
     """With real clocks, locks and collisions, however fast or slow the machine is."""
     migrated(store_url).close()
     running = [processes.submit(book_some, store_url, 200.0) for _ in range(PROCESSES)]
-    slots = [Slot(at, 1.0) for each in running for at in each.result(WAIT)]
+    slots = [Slot(at, 1.0) for each in running for at in each.result(PATIENCE)]
     slots.sort(key=lambda slot: slot.at)
     assert len(slots) >= 100
     assert most_above(slots, 200.0) <= 200.0

@@ -25,8 +25,9 @@ from notify.publisher import Publisher
 from notify.topology import DEAD, queue_name
 from tests.support.commands import Done
 from tests.support.forked import Forked, run_script
+from tests.support.patience import PATIENCE
 from tests.support.pooler import pgbouncer
-from tests.support.rig import PATIENCE, Rig, until
+from tests.support.rig import Rig, until
 from tests.support.services import Users
 
 KEY = "email.normal.shop"

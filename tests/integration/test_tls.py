@@ -21,7 +21,8 @@ from notify.topology import Topology, apply
 from notify.worker.engine import create_app
 from tests.support.authority import Authority
 from tests.support.erlang import evaluate
-from tests.support.rig import PATIENCE, surroundings, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import surroundings, until
 from tests.support.services import PostgreSQL, Vhosts
 
 _LISTEN = """

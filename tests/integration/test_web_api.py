@@ -27,7 +27,8 @@ from tests.support.authority import Authority
 from tests.support.forked import Forked
 from tests.support.least import logins
 from tests.support.nginx import nginx
-from tests.support.rig import PATIENCE, Rig, surroundings, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import Rig, surroundings, until
 from tests.support.services import Users, missing
 
 PAGE = Path(__file__).parents[2] / "docs/api.md"

@@ -26,7 +26,7 @@ from notify.web import WebLimits
 from notify.web.api.events import EventHandlers
 from notify.web.api.feed import EventFeed
 from notify.web.api.process import build_api
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 ANN = Actor("ann@ops-1", "a test")
 BODY_LIMIT = 200_000

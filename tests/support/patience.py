@@ -17,9 +17,11 @@ START = 240.0
 class PatientNode(RabbitMQNode):
     """A node whose commands may take as long as anything else."""
 
-    def ctl(self, *arguments: str, timeout: float = PATIENCE) -> str:
+    _patience = PATIENCE
+
+    def ctl(self, *arguments: str, timeout: float | None = None) -> str:
         """Run `rabbitmqctl` against this node and return what it printed."""
-        return super().ctl(*arguments, timeout=timeout)
+        return super().ctl(*arguments, timeout=timeout or self._patience)
 
 
 def connect(url: str) -> amqp.Connection:

@@ -25,8 +25,7 @@ from tests.support.commands import Done
 from tests.support.forked import Forked
 from tests.support.malformed import JSON
 from tests.support.migrated import migrated
-from tests.support.patience import PATIENCE as PATIENCE
-from tests.support.patience import connect
+from tests.support.patience import PATIENCE, connect
 
 CONFIG = """
 [amqp]

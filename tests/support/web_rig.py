@@ -16,8 +16,8 @@ from notify.stack.rabbitmq import free_ports
 from notify.store.relays import count_inbox
 from notify.topology import RECEIPTS
 from tests.support.forked import Forked
-from tests.support.patience import connect
-from tests.support.rig import PATIENCE, Rig, until
+from tests.support.patience import PATIENCE, connect
+from tests.support.rig import Rig, until
 from tests.support.signing import SendGridSigner, twilio_posted
 
 PUBLIC = "https://notify.example.com"

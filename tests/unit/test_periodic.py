@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from notify.errors import StoreError
 from notify.periodic import REMINDER, STEADY, PeriodicThread
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 AWAY = StoreError("the record is away")
 MORE = None

@@ -15,6 +15,7 @@ from uuid import UUID
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Filter, Store
 from notify.store.relays.due import lease_due
+from tests.support.patience import PATIENCE
 from tests.support.recording import (
     LATER,
     LEASE,
@@ -27,10 +28,8 @@ from tests.support.recording import (
     lost,
     put_off,
 )
-from tests.support.rig import PATIENCE
 
 CHUNK = 20
-WAIT = PATIENCE
 
 
 def _claim_all(
@@ -55,7 +54,7 @@ def _claim_from_threads(
     barrier = Barrier(threads)
 
     def work(number: int) -> list[tuple[UUID, Claim]]:
-        barrier.wait(WAIT)
+        barrier.wait(PATIENCE)
         return _claim_all(store, wanted, seed=seed + number)
 
     with ThreadPoolExecutor(threads) as pool:
@@ -80,7 +79,7 @@ def _together(works: Sequence[Callable[[], list[Claim]]]) -> Counter[Claim]:
     barrier = Barrier(len(works))
 
     def run(work: Callable[[], list[Claim]]) -> list[Claim]:
-        barrier.wait(WAIT)
+        barrier.wait(PATIENCE)
         return work()
 
     with ThreadPoolExecutor(len(works)) as pool:
@@ -155,7 +154,7 @@ def test_eight_relays_take_each_due_row_once(store: Store) -> None:
     barrier = Barrier(8)
 
     def relay(_: int) -> list[UUID]:
-        barrier.wait(WAIT)
+        barrier.wait(PATIENCE)
         taken: list[UUID] = []
         while True:
             with store.writing() as connection:

@@ -15,11 +15,10 @@ from notify.store import Entry, Store
 from notify.store.db.clock import read_clock
 from notify.store.flow.caps import COUNT_KEPT, USE_KEPT, Charge, charge_caps, prune_caps
 from notify.store.tables import cap_counts, cap_uses
+from tests.support.patience import PATIENCE
 from tests.support.recording import LATER, accepted, asked, begin, claim_one
-from tests.support.rig import PATIENCE
 
 HOUR = 3600
-WAIT = PATIENCE
 
 
 def _charge(name: str = "shop", *, most: float = 3, cost: float = 1, hour: int = 0) -> Charge:
@@ -122,7 +121,7 @@ def test_caps_are_never_exceeded_however_many_count_at_once(store: Store) -> Non
             for id_, names in wanted
         ]
         rng.shuffle(mixed)
-        barrier.wait(WAIT)
+        barrier.wait(PATIENCE)
         found: list[tuple[UUID, str | None]] = []
         for start in range(0, len(mixed), 8):
             chunk = mixed[start : start + 8]
@@ -159,14 +158,14 @@ def test_two_workers_in_two_spans_count_the_same_notification_once(store: Store)
         return answers
 
     def second() -> list[str | None]:
-        assert written.wait(WAIT)
+        assert written.wait(PATIENCE)
         answers = _admit(store, (id_, [_charge(hour=1)]))
         other.set()
         return answers
 
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(first), pool.submit(second)]
-        assert [each.result(WAIT) for each in running] == [[None], [None]]
+        assert [each.result(PATIENCE) for each in running] == [[None], [None]]
     assert sum(_used(store).values()) == 1
     assert _uses(store) == 1
 

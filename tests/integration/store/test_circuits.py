@@ -27,12 +27,11 @@ from notify.store.flow import circuits as record
 from notify.store.flow.circuits import Slice
 from notify.store.tables import audit, circuit_calls
 from tests.support import clocks
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 T = TypeVar("T")
 RULES = Rules()
 ANN = Actor("ann@ops-1", "INC-7: their status page says so")
-WAIT = PATIENCE
 TIMES = ("since", "open_until", "probe_until", "mode_until")
 
 
@@ -201,7 +200,7 @@ def test_counts_of_many_workers_add_up(store: Store, migrated_url: str) -> None:
     def add(number: int) -> None:
         names = ["a", "b", "c"] if number % 2 else ["c", "b", "a"]
         with closing(Store.open(migrated_url, pool_size=1)) as own:
-            barrier.wait(WAIT)
+            barrier.wait(PATIENCE)
             for _ in range(20):
                 slices = [Slice(name, 3, 5000, Counts(1, 2, 3, 4, 5)) for name in names]
                 with own.writing() as connection:
@@ -686,7 +685,7 @@ def together(works: Sequence[Callable[[], T]]) -> list[T]:
     barrier = Barrier(len(works))
 
     def run(work: Callable[[], T]) -> T:
-        barrier.wait(WAIT)
+        barrier.wait(PATIENCE)
         return work()
 
     with ThreadPoolExecutor(len(works)) as pool:

@@ -18,6 +18,7 @@ from notify.store.delivery.cancel import REASON, Cancelled, cancel_waiting
 from notify.store.relays.due import Due, lease_due, mark_due_published
 from notify.store.tables import notifications
 from tests.support.migrated import migrated
+from tests.support.patience import PATIENCE
 from tests.support.recording import (
     LATER,
     LEASE,
@@ -30,7 +31,6 @@ from tests.support.recording import (
     claim_one,
     put_off,
 )
-from tests.support.rig import PATIENCE
 
 WAITING = (Status.SCHEDULED, Status.QUEUED)
 SECOND = timedelta(seconds=1)

@@ -22,17 +22,11 @@ from notify.store.flow.bookings import book
 from notify.store.tables import limits as table
 from tests.support.clocks import Clock
 from tests.support.migrated import migrated
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 NAME = "account"
 LIMIT = Limit(NAME, 100.0)
 ANN = Actor("ann@ops-1", "INC-7")
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """The database's clock, which stands still until a test moves it."""
-    return Clock()
 
 
 @pytest.fixture

@@ -17,18 +17,17 @@ from notify.store import Store
 from notify.store.db.schema import revision_problem
 from notify.store.migrations.versions import v0008_one_row_per_shared_id
 from notify.store.tables import metadata, notifications
+from tests.support.patience import PATIENCE
 from tests.support.recording import LEASE, NOW, asked, begin, call_for
-from tests.support.rig import PATIENCE
 
 HEAD = "0015"
-WAIT = PATIENCE
 
 
 def _migrate(url: str, barrier: Barrier | None = None) -> tuple[str | None, str | None]:
     """Migrate as a machine that deploys would; also run in a process of its own."""
     store = Store.open(url)
     if barrier is not None:
-        barrier.wait(WAIT)
+        barrier.wait(PATIENCE)
     steps = store.migrate()
     store.close()
     return steps
@@ -116,7 +115,7 @@ def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None:
     spawn = multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, ProcessPoolExecutor(2, mp_context=spawn) as pool:
         barrier = manager.Barrier(2)
-        steps = list(pool.map(_migrate, [empty_url] * 2, [barrier] * 2, timeout=WAIT))
+        steps = list(pool.map(_migrate, [empty_url] * 2, [barrier] * 2, timeout=PATIENCE))
     assert sorted(steps, key=str) == [(HEAD, HEAD), (None, HEAD)]
 
 

@@ -25,7 +25,8 @@ from notify.store import ActFilter, Actor, Store, find_acts
 from notify.store.db import connect
 from notify.store.people import SessionRow, insert_session
 from notify.store.tables import people, sessions
-from tests.support.rig import PATIENCE, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import until
 
 ANN = Actor("ann@ops-1", "ticket 4711")
 PASSWORD = "correct horse battery"

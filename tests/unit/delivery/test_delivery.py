@@ -28,7 +28,7 @@ from providers.memory import Memory
 from tests.support.delivering import delivery_on, policy_for
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 SECOND = timedelta(seconds=1)
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

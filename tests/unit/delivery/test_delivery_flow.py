@@ -39,7 +39,7 @@ from providers.memory import Memory
 from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 SECOND = timedelta(seconds=1)
 ANN = Actor("ann", "a reason")

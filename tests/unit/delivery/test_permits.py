@@ -9,7 +9,7 @@ import pytest
 
 from notify.delivery import Lane
 from notify.delivery.permits import AHEAD, LONG, SHORT, Permits
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 SENDERS = 4
 

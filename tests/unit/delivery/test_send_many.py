@@ -33,8 +33,8 @@ from tests.support.clocks import Clock
 from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
+from tests.support.patience import PATIENCE
 from tests.support.recording import asked
-from tests.support.rig import PATIENCE
 
 INLINE = Content(subject="Hello", text="Hi.")
 Answer = Receipt | ProviderError | str

@@ -32,12 +32,6 @@ def unwritten(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """The clock of all processes and of the database; it stands still until a test moves it."""
-    return Clock()
-
-
-@pytest.fixture
 def store(store: Store, clock: Clock) -> Store:
     """A record that reads the test's clock."""
     clock.keep(store)

@@ -35,8 +35,9 @@ from providers.memory import Memory
 from tests.support.delivering import delivery_on
 from tests.support.flowing import flow_on
 from tests.support.migrated import migrated
+from tests.support.patience import PATIENCE
 from tests.support.resolving import resolve
-from tests.support.rig import PATIENCE, until
+from tests.support.rig import until
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -22,7 +22,8 @@ from notify.telemetry.metrics import Metrics
 from notify.web import WebLimits
 from notify.web.receipts import receipts_app
 from notify.web.server import WebServer, listening, listening_at
-from tests.support.rig import PATIENCE, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import until
 
 LIMITS = WebLimits(
     body=1000, body_seconds=PATIENCE, head_seconds=PATIENCE, idle_seconds=90, connections=4

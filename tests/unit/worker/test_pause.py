@@ -11,7 +11,7 @@ import pytest
 
 from notify.worker import pause
 from notify.worker.pause import FEW, REQUEUE_AFTER, TOLERANCE, Pause, Phase
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 
 class Loop:

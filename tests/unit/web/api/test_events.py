@@ -15,8 +15,8 @@ from notify.contract import Event
 from notify.store import Actor
 from notify.web.api import feed
 from tests.support.api_rig import ApiRig, run
+from tests.support.patience import PATIENCE
 from tests.support.recording import accepted, begin
-from tests.support.rig import PATIENCE
 
 STREAM = {"Accept": "text/event-stream"}
 

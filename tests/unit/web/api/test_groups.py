@@ -17,7 +17,7 @@ from notify.web.api.models import AcceptedManyView, AcceptedView
 from notify.web.api.operation import ApiAnswer, ApiCall, Together
 from notify.web.api.sending import SHARED_BYTES, shares
 from tests.support.api_rig import ApiRig, email, ids_of, run
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 
 
 def call_of(body: bytes, *, key: int = 1, headers: Mapping[str, str] = {}) -> ApiCall:

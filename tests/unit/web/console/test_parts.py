@@ -42,7 +42,8 @@ from notify.web.console.snapshot import KEPT, SAMPLED, QueueSample, Snapshots
 from notify.web.console.sparkline import sparkline
 from notify.web.console.table import ROUTES
 from tests.support.migrated import migrated
-from tests.support.rig import PATIENCE, until
+from tests.support.patience import PATIENCE
+from tests.support.rig import until
 from tests.support.tables import each_of
 
 HTMX = "sha384-Qp9rdC8H7EqOoX+nR0P3RPG2Noji+qdwJlGpfzwQJsfOpp3sGwIdSP9xO3+UlEhn"

@@ -20,7 +20,7 @@ from notify.receipts.intake import NotStored, UnknownReader
 from notify.telemetry.metrics import Metrics
 from notify.web import WebLimits
 from notify.web.receipts import receipts_app
-from tests.support.rig import PATIENCE
+from tests.support.patience import PATIENCE
 from tests.support.tables import each_of
 
 LIMITS = WebLimits(body=1000, body_seconds=PATIENCE, headers=20, answer_seconds=PATIENCE, working=2)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,18 +20,11 @@ from statistics import median
 import httpx
 from sqlalchemy import text
 
-from benchmarks.scale import filled
-from benchmarks.stage import Nginx, free_port, processes, wait_until
-from benchmarks.throughput import PYTHON, Bench, notify
-from notify.ledger import keep_up
+from benchmarks.large_record import LargeRecord, large_record
+from benchmarks.stage import free_port, processes, repeated, wait_until
+from benchmarks.throughput import PYTHON, notify
 from notify.people import Passwords, Role, add_account
-from notify.publisher import connect
-from notify.service.broker import topology_of
-from notify.settings import Settings
-from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Actor, Store
-from notify.topology import apply
-from tests.support.services import PostgreSQL
 
 ROWS = 2_000_000
 MESSAGES = 60_000
@@ -43,23 +34,7 @@ IDLE_READS = 20
 PAUSE = 1.0
 """Seconds between two pages beside a delivery."""
 PASSWORD = "benchmark password"  # noqa: S105 - of a record that is deleted at the end
-CONFIG = """
-[amqp]
-url = "{amqp}"
-[store]
-url = "{store}"
-[metrics]
-enabled = false
-[lanes.normal]
-batch_size = 1
-[pools.email]
-channel = "email"
-[channels.email]
-providers = ["sendgrid"]
-[providers.sendgrid]
-use = "providers.sendgrid:SendGrid"
-options = {{ sender = "no-reply@example.com", base_url = "{provider}" }}
-secrets = {{ api_key = "BENCH_KEY" }}
+CONSOLE = """
 [console]
 port = {port}
 """
@@ -111,63 +86,23 @@ class ConsoleViewer:
         if answer.status_code != 200:
             raise RuntimeError(f"{path}: {answer.status_code}")
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Read a page each `PAUSE` in a thread."""
-        stop = threading.Event()
-
-        def run() -> None:
-            while not stop.wait(PAUSE):
-                self.read()
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
 
 @contextmanager
-def staged(rows: int) -> Iterator[tuple[Bench, Path, Store, str]]:
-    """Fill the record, and start the services and the console."""
-    server = PostgreSQL()
-    with tempfile.TemporaryDirectory(prefix="notify-bench-") as name:
-        folder = Path(name)
-        node = RabbitMQNode.start(folder / "rabbitmq")
-        try:
-            server.start()
-            with filled(server, rows) as store:
-                with connect(node.url) as connection:
-                    apply(topology_of(Settings()), connection)
-                keep_up(store, now=store.clock())
-                actor = Actor("benchmark", "benchmark")
-                add_account(
-                    store,
-                    "viewer",
-                    role=Role.VIEWER,
-                    password=PASSWORD,
-                    actor=actor,
-                    passwords=Passwords(),
-                )
-                provider, port = Nginx(folder), free_port()
-                try:
-                    config = _config(folder, store, amqp=node.url, provider=provider.url, port=port)
-                    with _console(config, port, folder) as address:
-                        yield Bench(node.url, provider, folder), config, store, address
-                finally:
-                    provider.stop()
-        finally:
-            server.stop()
-            node.stop()
-
-
-def _config(folder: Path, store: Store, **values: object) -> Path:
-    config = folder / "notify.toml"
-    url = store._engine.url.render_as_string(hide_password=False)
-    config.write_text(CONFIG.format(store=url, **values))
-    return config
+def staged(rows: int) -> Iterator[tuple[LargeRecord, str]]:
+    """Fill the record, and start the services and the console; return the console's address."""
+    port = free_port()
+    with large_record(rows, more=CONSOLE.format(port=port)) as record:
+        actor = Actor("benchmark", "benchmark")
+        add_account(
+            record.store,
+            "viewer",
+            role=Role.VIEWER,
+            password=PASSWORD,
+            actor=actor,
+            passwords=Passwords(),
+        )
+        with _console(record.config, port, record.folder) as address:
+            yield record, address
 
 
 @contextmanager
@@ -208,12 +143,12 @@ def _p95(times: Sequence[float]) -> float:
 
 def run(*, rows: int, messages: int, rounds: int) -> str:
     """Measure, and return the table and the cost for the delivery."""
-    with staged(rows) as (bench, config, store, url):
-        paths = pages(store)
+    with staged(rows) as (record, url):
+        bench, paths = record.bench, pages(record.store)
         idle, beside = ConsoleViewer(url, paths), ConsoleViewer(url, paths)
         for _ in range(IDLE_READS * len(paths)):
             idle.read()
-        contender = notify("PostgreSQL", config=config)
+        contender = notify("PostgreSQL", config=record.config)
         rates: dict[str, list[float]] = {"alone": [], "beside a viewer": []}
         for number in range(rounds):
             # In turns, so that neither always comes first.
@@ -221,7 +156,7 @@ def run(*, rows: int, messages: int, rounds: int) -> str:
                 if kind == "alone":
                     rate = bench.run(contender, messages=messages).rate
                 else:
-                    with beside.reading():
+                    with repeated(beside.read, pause=PAUSE):
                         rate = bench.run(contender, messages=messages).rate
                 rates[kind].append(rate)
                 print(f"round {number + 1}  {kind:16} {rate:7.0f}/s", flush=True)

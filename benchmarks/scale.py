@@ -1,9 +1,10 @@
 """
 The cost of a large record: the same statements at 0 and 1,000,000 notifications, and at 5,000,000.
 
-Run it alone with `python -m benchmarks.scale [--rows 0 1000000 5000000]`. Each number is the median
-of some runs: CPU time of PostgreSQL where a statement is measured, else seconds. A million rows
-take about 2 GB of disk.
+Run it alone with `python -m benchmarks.scale [--rows 0 1000000 5000000] [--messages 40000]`. Each
+number is the median of some runs: CPU time of PostgreSQL where a statement is measured, else
+milliseconds. Status and ledger are also timed beside a delivery at full speed, with a second
+between two reads. A million rows take about 2 GB of disk.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from statistics import median
@@ -21,84 +21,24 @@ from uuid import uuid4
 import psutil
 from sqlalchemy import text
 
+from benchmarks.large_record import LargeRecord, large_record
+from benchmarks.stage import repeated
+from benchmarks.throughput import notify
 from notify.ledger import build_ledger, count_record
 from notify.message import Status, time_id
 from notify.store import Entry, Filter, Record, Store
 from notify.store.relays import lease_due
 from tests.support.recording import accepted, asked, call_for
-from tests.support.services import PostgreSQL
 
 ROWS = (0, 1_000_000)
 BATCH = 64
 """Notifications of one claim, and of one record."""
 RUNS = 5
+MESSAGES = 40_000
+"""Messages of a delivery."""
+PAUSE = 1.0
+"""Seconds between two reads beside a delivery."""
 LEASE = timedelta(seconds=60)
-_PART = 250_000
-
-# Rows of 90 days: sent, one of 100 rejected, one of 10,000 of an unknown outcome.
-_ROWS = """
-CREATE TEMPORARY TABLE new ON COMMIT DROP AS
-SELECT n, CAST(md5('id' || n) AS uuid) AS id,
-    CAST(:now AS timestamptz) - interval '3 hours'
-        - interval '90 days' * ((:rows - n) / CAST(:rows AS float)) AS at,
-    CASE WHEN n % 10000 = 0 THEN 'unknown' WHEN n % 100 = 0 THEN 'rejected' ELSE 'sent' END
-        AS status
-FROM generate_series(CAST(:first AS int), CAST(:last AS int)) AS n
-"""
-_FILL = (
-    """
-INSERT INTO notifications (
-    id, position, source, channel, lane, idempotency_key, digest, recipient, recipient_hash, body,
-    status, attempts, spent, possible_duplicate, unsettled, fence, received_at, updated_at
-)
-SELECT id, 0, 'shop', 'email', 'normal', CAST(n AS text), decode(repeat('00', 32), 'hex'),
-    'r' || n || '@example.com', decode(md5('r' || n), 'hex'), decode(repeat('78', 500), 'hex'),
-    status, 1, 1, false, CASE WHEN status = 'unknown' THEN true END, 1, at, at
-FROM new
-""",
-    """
-INSERT INTO attempts (id, notification_id, number, provider, started_at, ended_at, outcome)
-SELECT CAST(md5('call' || n) AS uuid), id, 1, 'sendgrid', at, at,
-    CASE status WHEN 'sent' THEN 'accepted' WHEN 'rejected' THEN 'not_sent' ELSE status END
-FROM new
-""",
-    """
-INSERT INTO events (notification_id, at, status, to_publish)
-SELECT id, at, status, false FROM new ORDER BY n
-""",
-    """
-INSERT INTO total_changes (hour, channel, lane, status, change)
-SELECT floor(date_part('epoch', at) / 3600), 'email', 'normal', status, count(*)
-FROM new WHERE status <> 'unknown' GROUP BY 1, 4
-""",
-)
-
-
-@contextmanager
-def filled(server: PostgreSQL, rows: int) -> Iterator[Store]:
-    """Return a record with so many notifications, analysed and vacuumed."""
-    with server.database() as url:
-        store = Store.open(url)
-        store.migrate()
-        fill(store, rows)
-        yield store
-        store.close()
-
-
-def fill(store: Store, rows: int) -> None:
-    """Add settled notifications of the last 90 days, each with its call, event and total."""
-    now = store.clock()
-    for first in range(1, rows + 1, _PART):
-        values = {"first": first, "last": min(first + _PART - 1, rows), "rows": rows, "now": now}
-        with store.writing() as connection:
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
-            connection.execute(text(_ROWS), values)
-            for statement in _FILL:
-                connection.execute(text(statement))
-    with store._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("VACUUM ANALYZE"))
-        connection.execute(text("RESET statement_timeout"))
 
 
 def measure(store: Store) -> dict[str, float]:
@@ -117,6 +57,30 @@ def measure(store: Store) -> dict[str, float]:
     figures["ledger --full [ms]"] = 1000 * check
     figures |= _hot(store, now)
     return figures
+
+
+def beside(record: LargeRecord, *, messages: int) -> dict[str, float]:
+    """Return the times of status and ledger beside a delivery at full speed, and its rate."""
+    store = record.store
+    status: list[float] = []
+    ledger: list[float] = []
+
+    def read() -> None:
+        status.append(1000 * _seconds(lambda: count_record(store, now=store.clock())))
+        ledger.append(1000 * _seconds(lambda: build_ledger(store, now=store.clock())))
+
+    contender = notify("PostgreSQL", config=record.config)
+    alone = record.bench.run(contender, messages=messages).rate
+    with repeated(read, pause=PAUSE):
+        read_beside = record.bench.run(contender, messages=messages).rate
+    return {
+        "deliveries a second": alone,
+        "deliveries a second beside the reads": read_beside,
+        "status beside a delivery, median [ms]": median(status),
+        "status beside a delivery, slowest [ms]": max(status),
+        "ledger beside a delivery, median [ms]": median(ledger),
+        "ledger beside a delivery, slowest [ms]": max(ledger),
+    }
 
 
 def _hot(store: Store, now: datetime) -> dict[str, float]:
@@ -191,14 +155,15 @@ def table(figures: Mapping[int, Mapping[str, float]]) -> str:
     return "\n".join(lines)
 
 
-def run(server: PostgreSQL, sizes: Sequence[int] = ROWS) -> str:
+def run(sizes: Sequence[int] = ROWS, *, messages: int = MESSAGES) -> str:
     """Measure records of these sizes, one after another."""
     figures = {}
     for rows in sizes:
         began = time.perf_counter()
-        with filled(server, rows) as store:
+        with large_record(rows) as record:
             print(f"{rows:,} rows filled in {time.perf_counter() - began:,.0f} s", file=sys.stderr)
-            figures[rows] = measure(store)
+            figures[rows] = measure(record.store) | beside(record, messages=messages)
+            print(table({rows: figures[rows]}), file=sys.stderr)
     return table(figures)
 
 
@@ -206,13 +171,9 @@ def main() -> None:
     """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=list(ROWS))
-    sizes: list[int] = parser.parse_args().rows
-    server = PostgreSQL()
-    try:
-        server.start()
-        print(run(server, sizes))
-    finally:
-        server.stop()
+    parser.add_argument("--messages", type=int, default=MESSAGES)
+    given = parser.parse_args()
+    print(run(given.rows, messages=given.messages))
 
 
 if __name__ == "__main__":

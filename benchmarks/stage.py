@@ -8,8 +8,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
@@ -128,3 +130,21 @@ def wait_until(
         if time.monotonic() > end:
             raise TimeoutError(f"{what} took longer than {timeout:.0f} s")
         time.sleep(pause)
+
+
+@contextmanager
+def repeated(call: Callable[[], object], *, pause: float) -> Iterator[None]:
+    """Call again and again in a thread, with a pause before each call; raise its error, if any."""
+    stop = threading.Event()
+
+    def run() -> None:
+        while not stop.wait(pause):
+            call()
+
+    with ThreadPoolExecutor(1) as executor:
+        running = executor.submit(run)
+        try:
+            yield
+        finally:
+            stop.set()
+        running.result()

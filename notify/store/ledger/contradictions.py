@@ -106,11 +106,13 @@ def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 def _last_event() -> ColumnElement[str]:
     """Return the expression for the status in the newest event of a notification."""
-    # Row by row: as a join, SQLite took three times as long.
+    # Row by row: as a join, SQLite took three times as long. Ordered by an expression, since by the
+    # column PostgreSQL without statistics reads all events backwards until it meets the first of
+    # the notification: 30,000 new notifications took it over five minutes.
     newest = (
         select(events.c.status)
         .where(events.c.notification_id == notifications.c.id)
-        .order_by(events.c.id.desc())
+        .order_by((events.c.id + 0).desc())
         .limit(1)
     )
     return func.coalesce(newest.scalar_subquery(), "")

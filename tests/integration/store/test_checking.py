@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, event, insert, select, text, true, update
 
 from notify.ledger.ledger import Ledger, build_ledger
 from notify.message import Status
 from notify.store import Filter, Store
-from notify.store.ledger import Fault
+from notify.store.ledger import Fault, find_contradictions
 from notify.store.status_rules import Transition
 from notify.store.tables import attempts, checks, events, notifications, total_changes, totals
 from notify.store.totals import Progress, read_progress, write_progress
@@ -141,3 +142,28 @@ def test_a_migrated_record_with_rows_begins_without_totals(store: Store) -> None
         assert read_progress(connection) == Progress()
         connection.execute(insert(checks).values(id=1, totals_ready=False))
         assert not read_progress(connection).totals_ready
+
+
+@pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
+def test_the_last_event_is_found_by_its_notification(store: Store) -> None:
+    """Also if there were no rows when PostgreSQL gathered its statistics; ids would read all."""
+    plan = ""
+    with store.writing() as connection:
+        connection.execute(text("ANALYZE notifications, attempts, events"))
+        connection.execute(_EVENTS)
+
+        def explain(*args: Any) -> None:
+            nonlocal plan
+            lines = connection.exec_driver_sql(f"EXPLAIN {args[2]}", args[3])
+            plan = "\n".join(str(line[0]) for line in lines)
+
+        event.listen(connection, "before_cursor_execute", explain, once=True)
+        list(find_contradictions(connection, true(), long_ago=NOW))
+    assert "Index Cond: (notification_id = notifications.id)" in plan
+    assert "pk_events" not in plan
+
+
+_EVENTS = text("""
+    INSERT INTO events (notification_id, at, status, to_publish)
+    SELECT CAST(md5(n::text) AS uuid), now(), 'sent', false FROM generate_series(1, 20000) AS n
+""")

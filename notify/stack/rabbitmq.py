@@ -17,6 +17,7 @@ import amqp
 
 from notify.errors import ConfigError
 from notify.private import private
+from notify.stack.applications import link_needed
 from notify.stack.process import DIE_WITH_PARENT, PRIVATE
 
 INSTALL = "apt-get install --no-install-recommends rabbitmq-server"
@@ -53,6 +54,7 @@ class RabbitMQNode:
         self.port, self._dist_port, self._epmd_port = free_ports(3)
         self._name = f"notify-{secrets.token_hex(4)}@localhost"
         self._sbin = _installed()
+        self._plugins = self.folder / "plugins"
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -148,6 +150,7 @@ class RabbitMQNode:
         try:
             if self._epmd is None:
                 self._epmd = self._spawn(_epmd())
+            link_needed(self._sbin.parent / "plugins", self._plugins)
             self._server = self._spawn(str(self._sbin / "rabbitmq-server"), "-noinput")
             self._wait(self._server, deadline)
         except BaseException:
@@ -205,6 +208,7 @@ class RabbitMQNode:
             "RABBITMQ_NODENAME": self._name,
             "RABBITMQ_NODE_IP_ADDRESS": self.host,
             "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_PLUGINS_DIR": str(self._plugins),
             "RABBITMQ_PID_FILE": f"{folder}/pid",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
         }

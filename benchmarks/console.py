@@ -1,7 +1,8 @@
 """
 The console beside a large record: each page's time, and the cost for a delivery at full speed.
 
-Run it alone with `python -m benchmarks.console [--rows 2000000] [--messages 60000] [--rounds 5]`.
+Run it alone with `python -m benchmarks.console [--rows 2000000] [--messages 60000] [--rounds 5]`,
+and `--pages notifications` for those pages alone whose path contains it: more reads of each.
 Each round delivers one backlog without a viewer, and one beside a viewer who reads a page each
 second: as many as five viewers who refresh each 5 s. Pages are also timed on the idle stack.
 """
@@ -141,10 +142,10 @@ def _p95(times: Sequence[float]) -> float:
     return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] if ordered else 0.0
 
 
-def run(*, rows: int, messages: int, rounds: int) -> str:
+def run(*, rows: int, messages: int, rounds: int, some: str) -> str:
     """Measure, and return the table and the cost for the delivery."""
     with staged(rows) as (record, url):
-        bench, paths = record.bench, pages(record.store)
+        bench, paths = record.bench, [path for path in pages(record.store) if some in path]
         idle, beside = ConsoleViewer(url, paths), ConsoleViewer(url, paths)
         for _ in range(IDLE_READS * len(paths)):
             idle.read()
@@ -171,8 +172,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--messages", type=int, default=MESSAGES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--pages", default="/", help="only those whose path contains this")
     given = parser.parse_args()
-    print(run(rows=given.rows, messages=given.messages, rounds=given.rounds))
+    print(run(rows=given.rows, messages=given.messages, rounds=given.rounds, some=given.pages))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def link_needed(plugins: Path, folder: Path) -> None:
         plugins: RabbitMQ's folder of applications, each in a folder `<name>-<version>`.
         folder: Where to link them. Older links, perhaps to a version that is gone, are removed.
     """
-    installed = {each.name.rpartition("-")[0]: each for each in plugins.iterdir()}
+    installed = {each.name.rpartition("-")[0]: each for each in plugins.glob("*-*")}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     needed = ["rabbit"]

@@ -16,7 +16,9 @@ def _application(plugins: Path, name: str, needs: str, *, version: str = "1.0") 
 def test_what_is_needed_is_linked_and_nothing_else(tmp_path: Path) -> None:
     """An application that a needed one needs is linked too; a plugin is not."""
     plugins, folder = tmp_path / "installed", tmp_path / "linked"
-    _application(plugins, "rabbit", "{applications, [kernel,ra,\n  rabbit_common]}", version="3.1.8")
+    _application(
+        plugins, "rabbit", "{applications, [kernel,ra,\n  rabbit_common]}", version="3.1.8"
+    )
     _application(plugins, "ra", "{vsn,[]}, {applications,[kernel, aten,\n\tsasl]}, {env,[]}")
     _application(plugins, "aten", "{applications,[ra]}")
     _application(plugins, "rabbit_common", "{applications, []}, {modules,[ra,cowboy]}")

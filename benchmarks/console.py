@@ -21,6 +21,7 @@ from statistics import median
 import httpx
 from sqlalchemy import text
 
+from benchmarks.flow.measure import p95
 from benchmarks.large_record import LargeRecord, large_record
 from benchmarks.stage import free_port, processes, repeated, wait_until
 from benchmarks.throughput import PYTHON, notify
@@ -131,36 +132,38 @@ def table(idle: Mapping[str, list[float]], beside: Mapping[str, list[float]]) ->
     ]
     for path, times in idle.items():
         busy = beside.get(path, [])
-        cells = [median(times), _p95(times), median(busy or [0.0]), _p95(busy)]
+        cells = [median(times), p95(times), median(busy or [0.0]), p95(busy)]
         numbers = " | ".join(f"{1000 * each:,.0f}" for each in cells)
         lines.append(f"| `{path[:60]}` | {numbers} | {len(times)} + {len(busy)} |")
     return "\n".join(lines)
 
 
-def _p95(times: Sequence[float]) -> float:
-    ordered = sorted(times)
-    return ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))] if ordered else 0.0
-
-
 def run(*, rows: int, messages: int, rounds: int, some: str) -> str:
     """Measure, and return the table and the cost for the delivery."""
     with staged(rows) as (record, url):
-        bench, paths = record.bench, [path for path in pages(record.store) if some in path]
-        idle, beside = ConsoleViewer(url, paths), ConsoleViewer(url, paths)
-        for _ in range(IDLE_READS * len(paths)):
-            idle.read()
-        contender = notify("PostgreSQL", config=record.config)
-        rates: dict[str, list[float]] = {"alone": [], "beside a viewer": []}
-        for number in range(rounds):
-            # In turns, so that neither always comes first.
-            for kind in sorted(rates, reverse=bool(number % 2)):
-                if kind == "alone":
-                    rate = bench.run(contender, messages=messages).rate
-                else:
-                    with repeated(beside.read, pause=PAUSE):
-                        rate = bench.run(contender, messages=messages).rate
-                rates[kind].append(rate)
-                print(f"round {number + 1}  {kind:16} {rate:7.0f}/s", flush=True)
+        paths = [path for path in pages(record.store) if some in path]
+        return measure(record, url, paths, messages=messages, rounds=rounds)
+
+
+def measure(
+    record: LargeRecord, url: str, paths: Sequence[str], *, messages: int, rounds: int
+) -> str:
+    """Read these pages of a console on the idle stack and beside deliveries."""
+    idle, beside = ConsoleViewer(url, paths), ConsoleViewer(url, paths)
+    for _ in range(IDLE_READS * len(paths)):
+        idle.read()
+    contender = notify("PostgreSQL", config=record.config)
+    rates: dict[str, list[float]] = {"alone": [], "beside a viewer": []}
+    for number in range(rounds):
+        # In turns, so that neither always comes first.
+        for kind in sorted(rates, reverse=bool(number % 2)):
+            if kind == "alone":
+                rate = record.bench.run(contender, messages=messages).rate
+            else:
+                with repeated(beside.read, pause=PAUSE):
+                    rate = record.bench.run(contender, messages=messages).rate
+            rates[kind].append(rate)
+            print(f"round {number + 1}  {kind:16} {rate:7.0f}/s", flush=True)
     alone, viewed = (median(rates[kind]) for kind in ("alone", "beside a viewer"))
     lost = f"{alone:,.0f}/s alone, {viewed:,.0f}/s beside a viewer: {1 - viewed / alone:+.1%} lost"
     return f"{table(idle.times, beside.times)}\n\n{lost}"

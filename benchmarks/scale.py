@@ -21,10 +21,11 @@ from uuid import uuid4
 import psutil
 from sqlalchemy import text
 
+from benchmarks.flow.measure import p95
 from benchmarks.large_record import LargeRecord, large_record
 from benchmarks.stage import repeated
 from benchmarks.throughput import notify
-from notify.ledger import build_ledger, count_record
+from notify.ledger import PERIOD, build_ledger, count_record, keep_up
 from notify.message import Status, time_id
 from notify.store import Entry, Filter, Record, Store
 from notify.store.relays import lease_due
@@ -60,27 +61,38 @@ def measure(store: Store) -> dict[str, float]:
 
 
 def beside(record: LargeRecord, *, messages: int) -> dict[str, float]:
-    """Return the times of status and ledger beside a delivery at full speed, and its rate."""
+    """Return the times of status and ledger beside deliveries at full speed, and their rates."""
     store = record.store
-    status: list[float] = []
-    ledger: list[float] = []
-
-    def read() -> None:
-        status.append(1000 * _seconds(lambda: count_record(store, now=store.clock())))
-        ledger.append(1000 * _seconds(lambda: build_ledger(store, now=store.clock())))
-
-    contender = notify("PostgreSQL", config=record.config)
-    alone = record.bench.run(contender, messages=messages).rate
-    with repeated(read, pause=PAUSE):
-        read_beside = record.bench.run(contender, messages=messages).rate
-    return {
-        "deliveries a second": alone,
-        "deliveries a second beside the reads": read_beside,
-        "status beside a delivery, median [ms]": median(status),
-        "status beside a delivery, slowest [ms]": max(status),
-        "ledger beside a delivery, median [ms]": median(ledger),
-        "ledger beside a delivery, slowest [ms]": max(ledger),
+    reads: dict[str, Callable[[], object]] = {
+        "status": lambda: count_record(store, now=store.clock()),
+        "ledger": lambda: build_ledger(store, now=store.clock()),
     }
+    alone = record.bench.run(notify("PostgreSQL", config=record.config), messages=messages)
+    figures = {"deliveries a second": alone.rate}
+    for name, read in reads.items():
+        times, rate = _timed_beside(record, read, messages=messages)
+        figures |= {
+            f"{name} beside a delivery, median [ms]": 1000 * median(times),
+            f"{name} beside a delivery, 95 % [ms]": 1000 * p95(times),
+            f"deliveries a second beside {name}": rate,
+        }
+    return figures
+
+
+def _timed_beside(
+    record: LargeRecord, read: Callable[[], object], *, messages: int
+) -> tuple[list[float], float]:
+    """Return the seconds of each read beside a delivery, and the messages a second."""
+    store = record.store
+    times: list[float] = []
+    contender = notify("PostgreSQL", config=record.config)
+    with (
+        # As the dead letters' pool does.
+        repeated(lambda: keep_up(store, now=store.clock()), pause=PERIOD),
+        repeated(lambda: times.append(_seconds(read)), pause=PAUSE),
+    ):
+        rate = record.bench.run(contender, messages=messages).rate
+    return times, rate
 
 
 def _hot(store: Store, now: datetime) -> dict[str, float]:

@@ -117,7 +117,7 @@ def most_in_one(times: Sequence[float], *, spans: Sequence[tuple[float, float]])
 
 def p95(values: Sequence[float]) -> float:
     """Return the 95th percentile; infinity without values."""
-    return quantiles(values, n=20)[18] if len(values) > 1 else math.inf
+    return quantiles(values, n=20, method="inclusive")[18] if len(values) > 1 else math.inf
 
 
 def delays(published: Mapping[str, float], arrivals: Sequence[Arrival]) -> list[float]:

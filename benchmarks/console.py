@@ -22,7 +22,7 @@ import httpx
 from sqlalchemy import text
 
 from benchmarks.flow.measure import p95
-from benchmarks.large_record import LargeRecord, large_record
+from benchmarks.large_record import LargeRecord, large_record, upkeep
 from benchmarks.stage import free_port, processes, repeated, wait_until
 from benchmarks.throughput import PYTHON, notify
 from notify.people import Passwords, Role, add_account
@@ -154,16 +154,17 @@ def measure(
         idle.read()
     contender = notify("PostgreSQL", config=record.config)
     rates: dict[str, list[float]] = {"alone": [], "beside a viewer": []}
-    for number in range(rounds):
-        # In turns, so that neither always comes first.
-        for kind in sorted(rates, reverse=bool(number % 2)):
-            if kind == "alone":
-                rate = record.bench.run(contender, messages=messages).rate
-            else:
-                with repeated(beside.read, pause=PAUSE):
+    with upkeep(record.store):
+        for number in range(rounds):
+            # In turns, so that neither always comes first.
+            for kind in sorted(rates, reverse=bool(number % 2)):
+                if kind == "alone":
                     rate = record.bench.run(contender, messages=messages).rate
-            rates[kind].append(rate)
-            print(f"round {number + 1}  {kind:16} {rate:7.0f}/s", flush=True)
+                else:
+                    with repeated(beside.read, pause=PAUSE):
+                        rate = record.bench.run(contender, messages=messages).rate
+                rates[kind].append(rate)
+                print(f"round {number + 1}  {kind:16} {rate:7.0f}/s", flush=True)
     alone, viewed = (median(rates[kind]) for kind in ("alone", "beside a viewer"))
     lost = f"{alone:,.0f}/s alone, {viewed:,.0f}/s beside a viewer: {1 - viewed / alone:+.1%} lost"
     return f"{table(idle.times, beside.times)}\n\n{lost}"

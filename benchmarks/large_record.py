@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import text
 
-from benchmarks.stage import Nginx
+from benchmarks.stage import Nginx, repeated
 from benchmarks.throughput import Bench
-from notify.ledger import keep_up
+from notify.ledger import PERIOD, keep_up
 from notify.publisher import connect
 from notify.service.broker import topology_of
 from notify.settings import Settings
@@ -122,6 +122,11 @@ def large_record(rows: int, *, more: str = "") -> Iterator[LargeRecord]:
         finally:
             server.stop()
             node.stop()
+
+
+def upkeep(store: Store) -> AbstractContextManager[None]:
+    """Keep the totals and the marks of open notifications as the dead letters' pool does."""
+    return repeated(lambda: keep_up(store, now=store.clock()), pause=PERIOD)
 
 
 @contextmanager

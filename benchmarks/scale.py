@@ -22,10 +22,10 @@ import psutil
 from sqlalchemy import text
 
 from benchmarks.flow.measure import p95
-from benchmarks.large_record import LargeRecord, large_record
+from benchmarks.large_record import LargeRecord, large_record, upkeep
 from benchmarks.stage import repeated
 from benchmarks.throughput import notify
-from notify.ledger import PERIOD, build_ledger, count_record, keep_up
+from notify.ledger import build_ledger, count_record
 from notify.message import Status, time_id
 from notify.store import Entry, Filter, Record, Store
 from notify.store.relays import lease_due
@@ -83,14 +83,10 @@ def _timed_beside(
     record: LargeRecord, read: Callable[[], object], *, messages: int
 ) -> tuple[list[float], float]:
     """Return the seconds of each read beside a delivery, and the messages a second."""
-    store = record.store
     times: list[float] = []
     contender = notify("PostgreSQL", config=record.config)
-    with (
-        # As the dead letters' pool does.
-        repeated(lambda: keep_up(store, now=store.clock()), pause=PERIOD),
-        repeated(lambda: times.append(_seconds(read)), pause=PAUSE),
-    ):
+    reading = repeated(lambda: times.append(_seconds(read)), pause=PAUSE)
+    with upkeep(record.store), reading:
         rate = record.bench.run(contender, messages=messages).rate
     return times, rate
 

@@ -18,6 +18,9 @@ CONFIG = """
 url = "{broker}"
 [store]
 url = "{store}"
+# nginx counts requests.
+[lanes.normal]
+batch_size = 1
 [channels.email]
 providers = ["sendgrid"]
 [providers.sendgrid]

@@ -144,7 +144,9 @@ class _Steps:
         if self._step and self._seconds is not None:
             now = self._monotonic()
             rate = self._step / max(now - self._step_began, 1e-6)
-            size = min(size, int(rate * (self._began + self._seconds - now)))
+            # Half of what the time left allows: a full machine may be slower the next moment.
+            left = self._began + self._seconds - now
+            size = min(size, int(rate * left / 2))
             self._step_began = now
             if size < FIRST_STEP:
                 return 0

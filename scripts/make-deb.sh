@@ -52,6 +52,8 @@ put 0644 config/providers.env.example config/receipts.env.example \
 put 0644 LICENSE "$root/usr/share/doc/notify-service/copyright"
 put 0644 CHANGELOG.md docs/operations.md systemd/README.md -t "$root/usr/share/doc/notify-service"
 put 0644 systemd/*.target systemd/*.service systemd/*.timer -t "$root/usr/lib/systemd/system"
+put 0644 "systemd/notify-worker@receipts.service.d/nice.conf" \
+    -t "$root/usr/lib/systemd/system/notify-worker@receipts.service.d"
 put 0644 systemd/sysusers.d/notify.conf -t "$root/usr/lib/sysusers.d"
 put 0644 systemd/tmpfiles.d/notify.conf -t "$root/usr/lib/tmpfiles.d"
 put 0755 $here/postinst $here/prerm $here/postrm -t "$root/DEBIAN"

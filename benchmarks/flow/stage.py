@@ -39,6 +39,8 @@ STOP = 60.0
 REST = 180.0
 """Seconds in which everything comes to rest."""
 LANES = ("critical", "normal", "bulk")
+_NICE = {"receipts": 10, "web": 10}
+"""By pool, the lower priority that a process has by its systemd unit."""
 
 
 @dataclass(slots=True)
@@ -201,6 +203,7 @@ class Stage:
             log=self.folder / f"{name}.log",
             ready_file=self.folder / f"{name}.ready",
             environ=self.environ,
+            nice=_NICE.get(name.partition("-")[0], 0),
         )
 
 

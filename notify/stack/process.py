@@ -43,6 +43,7 @@ class Process:
         ready_file: Path,
         environ: Mapping[str, str],
         again: bool = False,
+        nice: int = 0,
     ) -> None:
         """
         Start `notify ARGUMENTS... --ready-file FILE`, which writes the file once it is ready.
@@ -52,16 +53,18 @@ class Process:
 
         Args:
             again: Append to the log of an earlier process of the same name.
+            nice: By how much its priority is lower than this process's, as in `Nice=` of a unit.
         """
         self.name = name
         self.log = log
         self._ready_file = ready_file
         # -P: a folder named notify in the working directory must not be run instead.
         command = [sys.executable, "-P", "-m", "notify", *arguments]
+        priority = ["nice", "-n", str(nice)] if nice else []
         ready_file.unlink(missing_ok=True)
         with open(log, "ab" if again else "wb", opener=private) as output:
             self._child = subprocess.Popen(  # noqa: S603 - a notify command
-                [*DIE_WITH_PARENT, *command, "--ready-file", str(ready_file)],
+                [*DIE_WITH_PARENT, *priority, *command, "--ready-file", str(ready_file)],
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

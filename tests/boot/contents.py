@@ -16,6 +16,7 @@ WANTED = {
     "./etc/notify/console.env.example": "-rw-r--r--",
     "./usr/lib/systemd/system/notify.target": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-worker@.service": "-rw-r--r--",
+    "./usr/lib/systemd/system/notify-worker@receipts.service.d/nice.conf": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-maintenance.service": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-maintenance.timer": "-rw-r--r--",
     "./usr/lib/systemd/system/notify-web-receipts.service": "-rw-r--r--",

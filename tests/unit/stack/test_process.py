@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from notify.stack.process import Process, ProcessEnded, stop_all
+from tests.support.patience import PATIENCE
 
 # Stands in for the package `notify`, so that `python -m notify WORD` does what WORD says.
 FAKE = """
@@ -47,6 +48,20 @@ def start(word: str, folder: Path, environ: dict[str, str]) -> Process:
         ready_file=folder / f"{word}.ready",
         environ=environ,
     )
+
+
+def test_a_process_has_the_priority_it_is_given(tmp_path: Path, environ: dict[str, str]) -> None:
+    """It keeps the id under which it is stopped."""
+    log, ready_file = tmp_path / "log", tmp_path / "ready"
+    process = Process("low", ["ready"], log=log, ready_file=ready_file, environ=environ, nice=3)
+    try:
+        process.wait_ready(timeout=PATIENCE)
+        assert (
+            os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 3
+        )
+    finally:
+        stop_all([process], timeout=PATIENCE)
+    assert not process.running
 
 
 def test_a_process_that_fails_shows_its_name_its_code_and_its_last_words_at_once(

@@ -32,7 +32,7 @@ from benchmarks import (
 from benchmarks.cpu import CpuWatch
 from benchmarks.report import Results
 from benchmarks.stage import Nginx, processes, wait_until
-from benchmarks.throughput import Bench, Contender, Run, bare, celery, middle, notify
+from benchmarks.throughput import CONFIG, Bench, Contender, Run, bare, celery, middle, notify
 from notify.publisher import connect
 from notify.service.broker import topology_of
 from notify.settings import Settings
@@ -40,24 +40,6 @@ from notify.stack.rabbitmq import RabbitMQNode
 from notify.store import Filter, Store
 from notify.topology import apply
 from tests.support.services import PostgreSQL
-
-CONFIG = """
-[amqp]
-url = "{amqp}"
-[store]
-url = "{store}"
-# As Celery and the bare consumer do; lane bulk fills its requests.
-[lanes.normal]
-batch_size = 1
-[pools.email]
-channel = "email"
-[channels.email]
-providers = ["sendgrid"]
-[providers.sendgrid]
-use = "providers.sendgrid:SendGrid"
-options = {{ sender = "no-reply@example.com", base_url = "{provider}" }}
-secrets = {{ api_key = "BENCH_KEY" }}
-"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from benchmarks.stage import Nginx, repeated
-from benchmarks.throughput import Bench
+from benchmarks.throughput import CONFIG, Bench
 from notify.ledger import PERIOD, keep_up
 from notify.publisher import connect
 from notify.service.broker import topology_of
@@ -62,23 +62,9 @@ FROM new WHERE status <> 'unknown' GROUP BY 1, 4
 """,
 )
 
-CONFIG = """
-[amqp]
-url = "{amqp}"
-[store]
-url = "{store}"
+WITHOUT_METRICS = """
 [metrics]
 enabled = false
-[lanes.normal]
-batch_size = 1
-[pools.email]
-channel = "email"
-[channels.email]
-providers = ["sendgrid"]
-[providers.sendgrid]
-use = "providers.sendgrid:SendGrid"
-options = {{ sender = "no-reply@example.com", base_url = "{provider}" }}
-secrets = {{ api_key = "BENCH_KEY" }}
 """
 
 
@@ -115,7 +101,7 @@ def large_record(rows: int, *, more: str = "") -> Iterator[LargeRecord]:
                     config = folder / "notify.toml"
                     url = store._engine.url.render_as_string(hide_password=False)
                     values = {"amqp": node.url, "store": url, "provider": provider.url}
-                    config.write_text(CONFIG.format(**values) + more)
+                    config.write_text(CONFIG.format(**values) + WITHOUT_METRICS + more)
                     yield LargeRecord(store, Bench(node.url, provider, folder), config)
                 finally:
                     provider.stop()

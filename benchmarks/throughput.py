@@ -16,6 +16,24 @@ from benchmarks.stage import Nginx, processes, wait_until
 
 PYTHON = sys.executable
 NOTHING = CpuWatch()
+CONFIG = """
+[amqp]
+url = "{amqp}"
+[store]
+url = "{store}"
+# As Celery and the bare consumer do, and nginx counts requests; lane bulk fills its own.
+[lanes.normal]
+batch_size = 1
+[pools.email]
+channel = "email"
+[channels.email]
+providers = ["sendgrid"]
+[providers.sendgrid]
+use = "providers.sendgrid:SendGrid"
+options = {{ sender = "no-reply@example.com", base_url = "{provider}" }}
+secrets = {{ api_key = "BENCH_KEY" }}
+"""
+"""Notify's configuration, for any database and one provider, whose table is the last."""
 WARM = 0.2
 """The share of the backlog that is not timed: processes start one after the other."""
 

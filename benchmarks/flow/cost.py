@@ -8,26 +8,11 @@ from statistics import median
 from benchmarks.flow.figures import Figure
 from benchmarks.flow.stage import Stage
 from benchmarks.stage import Nginx
-from benchmarks.throughput import Bench, Contender, notify
+from benchmarks.throughput import CONFIG, Bench, Contender, notify
 
 MESSAGES = 6_000
 PAIRS = 4
 UNREACHABLE = 1_000_000
-CONFIG = """
-[amqp]
-url = "{broker}"
-[store]
-url = "{store}"
-# nginx counts requests.
-[lanes.normal]
-batch_size = 1
-[channels.email]
-providers = ["sendgrid"]
-[providers.sendgrid]
-use = "providers.sendgrid:SendGrid"
-options = {{ sender = "no-reply@example.com", base_url = "{provider}" }}
-secrets = {{ api_key = "BENCH_KEY" }}
-"""
 
 
 def play(stage: Stage) -> list[Figure]:
@@ -57,6 +42,6 @@ def play(stage: Stage) -> list[Figure]:
 
 def _contender(stage: Stage, name: str, provider: str, limit: str = "") -> Contender:
     path: Path = stage.folder / f"{name.replace(' ', '-')}.toml"
-    text = CONFIG.format(broker=stage.url, store=stage.store_url, provider=provider)
+    text = CONFIG.format(amqp=stage.url, store=stage.store_url, provider=provider)
     path.write_text(text + limit)
     return notify(name, config=path)

@@ -34,6 +34,7 @@ from notify.store.position import Position
 from notify.store.queries import Filter, Story, Summary
 from notify.store.sealing import keys
 from notify.store.sealing.row_cipher import OPTION, RowCipher
+from notify.store.totals import LATE, mark_late
 
 _T = TypeVar("_T")
 
@@ -57,8 +58,10 @@ class Store:
         *,
         keyring: Keyring = CLEAR,
         host: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create a store; *host* is this host's clock, to compare with the database's."""
+        self._monotonic = monotonic
         self._keyring = keyring
         self._engine = engine.execution_options(**{OPTION: RowCipher(keyring)})
         self.reads = Reads(self._engine)
@@ -91,8 +94,7 @@ class Store:
         Raises:
             Sealed: The keyring lacks a key, or has another one under its name.
         """
-        new = self.compare_keys()
-        if new:
+        if new := self.compare_keys():
             with self.writing() as connection:
                 keys.add_keys(connection, new, now=now)
                 # Another process may have recorded another key under the name in the meantime.
@@ -135,35 +137,35 @@ class Store:
 
     def claim(self, entries: Sequence[Entry], *, now: datetime, lease: timedelta) -> list[Claimed]:
         """
-        Claim notifications, and open their attempts.
-
-        Notifications that are not on record yet are one transaction, and the rest another one.
+        Claim notifications, and open their attempts; new ones and known ones in a transaction each.
 
         Args:
             entries: What to record, at most one entry for each notification.
             now: The time of the claim.
             lease: How long the claim lasts; a call that is not recorded by then is unknown.
         """
+        begun = self._monotonic()
         first = self._retry_once(partial(self._write_claims, entries, now=now, until=now + lease))
+        if self._monotonic() - begun > LATE:
+            with suppress(StoreError), self.writing() as connection:
+                mark_late(connection, [entry.notification.id for entry in entries])
+        identities = [entry.notification.identity for entry in entries]
         known = [entry for entry in entries if entry.notification.identity not in first.fresh]
         if not known:
-            return [first.answer(entry.notification.identity) for entry in entries]
-        claim = partial(self._claim_known, known, first, now=now, lease=lease)
+            return [first.answer(each) for each in identities]
         try:
-            answers = self._retry_once(claim)
+            answers = self._retry_once(partial(self._claim_known, known, first, now, lease))
         except StoreError:
             if not first.fresh:
                 raise
             # The new ones are claimed and must be sent; the others can be retried.
             answers = all_busy(known)
-        conflicting = [entry for entry in known if answers[entry.notification.identity].id_in_use]
-        if conflicting:
-            answers |= claim_under_new_ids(conflicting, partial(self.claim, now=now, lease=lease))
-        identities = [entry.notification.identity for entry in entries]
+        if shared := [entry for entry in known if answers[entry.notification.identity].id_in_use]:
+            answers |= claim_under_new_ids(shared, partial(self.claim, now=now, lease=lease))
         return [answers.get(each) or first.answer(each) for each in identities]
 
     def _claim_known(
-        self, known: Sequence[Entry], first: FirstClaims, *, now: datetime, lease: timedelta
+        self, known: Sequence[Entry], first: FirstClaims, now: datetime, lease: timedelta
     ) -> dict[Identity, Claimed]:
         with self.writing() as connection:
             return claim_known(connection, known, first.suppressed, now=now, lease=lease)

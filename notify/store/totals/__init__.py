@@ -20,13 +20,22 @@ from notify.store.totals.kept import (
     lock_totals,
     settled,
 )
-from notify.store.totals.open_rows import RECENT, first_received, mark_open, open_rows, sweep
+from notify.store.totals.open_rows import (
+    LATE,
+    RECENT,
+    first_received,
+    mark_late,
+    mark_open,
+    open_rows,
+    sweep,
+)
 from notify.store.totals.progress import Progress, read_progress, write_progress
 
 __all__ = [
     "ADD_ON_SQLITE",
     "HOUR",
     "HOUR_IN_SQL",
+    "LATE",
     "RECENT",
     "CountFilter",
     "Group",
@@ -41,6 +50,7 @@ __all__ = [
     "hour_column",
     "hour_of",
     "lock_totals",
+    "mark_late",
     "mark_open",
     "open_rows",
     "read_progress",

@@ -3,7 +3,7 @@ Open notifications: deferred, in flight, or with an unknown outcome.
 
 An index has those that are marked `unsettled`. A first call is not marked, so that its end changes
 no indexed column; its row is found by its receipt, which is recent. `sweep` marks the exceptions,
-such as the calls of a killed worker.
+such as the calls of a killed worker, and `mark_late` those that were committed late.
 """
 
 from __future__ import annotations
@@ -20,8 +20,13 @@ from notify.store.status_rules import OPEN, SETTLED
 from notify.store.tables import notifications
 from notify.store.totals.progress import Progress, read_progress, write_progress
 
-RECENT = timedelta(seconds=60)
-"""After so long a claim is committed, and most first calls have ended."""
+RECENT = timedelta(seconds=20)
+"""The age of first calls that the sweep marks; most have ended by then."""
+LATE = 15.0
+"""
+Seconds that a claim's commit may take; one that took longer marks its own first calls, since the
+sweep may have passed them.
+"""
 _SWEPT = 50_000
 """Notifications that are swept in one transaction."""
 
@@ -76,6 +81,14 @@ def first_received(
 
 
 _FIRST_CALL = (Status.SENDING,)
+
+
+def mark_late(connection: Connection, ids: Collection[UUID]) -> None:
+    """Mark those of these rows that are in their first call."""
+    columns = notifications.c
+    first_call = and_(columns.status == Status.SENDING, columns.unsettled.is_(None))
+    marked = update(notifications).where(columns.id.in_(ids), first_call)
+    connection.execute(marked.values(unsettled=True))
 
 
 def mark_open(

@@ -15,11 +15,12 @@ from notify.ledger import count_record, keep_up
 from notify.message import Status
 from notify.privacy.retention import Keep, delete_old
 from notify.store import Entry, Filter, Store
+from notify.store.db.engine import connect
 from notify.store.delivery.cancel import cancel_waiting
 from notify.store.ledger.slices import find_miscounts
 from notify.store.status_rules import RowTransition, Transition
 from notify.store.tables import events, notifications, total_changes, totals
-from notify.store.totals import RECENT, fold, hour_of, read_progress
+from notify.store.totals import LATE, RECENT, fold, hour_of, read_progress
 from notify.store.transitions import per_row, transition, transition_each
 from tests.support import planting
 from tests.support.recording import LATER, LEASE, NOW, accepted, asked, begin, call_for, rejected
@@ -138,6 +139,20 @@ def test_a_first_call_that_lasts_is_marked_by_the_sweep(store: Store) -> None:
     query = select(notifications.c.id).where(notifications.c.unsettled.is_(True))
     with store.reading() as connection:
         assert list(connection.execute(query).scalars()) == [lasting]
+
+
+@pytest.mark.parametrize(("seconds", "marked"), [(LATE, False), (LATE + 1, True)])
+def test_a_first_call_that_is_committed_late_is_marked(
+    store: Store, migrated_url: str, seconds: float, marked: bool
+) -> None:
+    """The sweep may have passed the time of its receipt: no search would find it."""
+    times = iter([0.0, seconds])
+    late = Store(connect(migrated_url), monotonic=lambda: next(times))
+    id_ = begin(late, now=NOW).notification.id
+    late.close()
+    query = select(notifications.c.id).where(notifications.c.unsettled.is_(True))
+    with store.reading() as connection:
+        assert list(connection.execute(query).scalars()) == [id_] * marked
 
 
 def test_counts_of_a_span_are_those_of_its_rows(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -61,7 +61,7 @@ class OutcomeReport:
             # A traced outcome has no equal.
             first.item.trace.note("record", first.began, nanoseconds_now())
             first.item.trace.ended(first.item.notification, first.record.status)
-        log_each(_log, [each for each, _ in alike], own=_own_values)
+        log_each(_log, [each for each, _ in alike], own=_own_values, equal=_equal_values(first))
 
     def lost(self, pending: PendingRecord) -> None:
         """
@@ -99,9 +99,26 @@ def _identity(pending: PendingRecord, sequence: int) -> EventIdentity:
     return EventIdentity(event_id, sequence, asked.public_id or asked.id, asked.position)
 
 
-def _own_values(pending: PendingRecord) -> tuple[str, str]:
-    """Return the values that no other outcome's log line has."""
-    return str(pending.item.notification.id), str(pending.record.attempt_id)
+def _own_values(pending: PendingRecord) -> Sequence[str]:
+    """Return the values that no other outcome's log line has, in the order of the line."""
+    return *pending.item.notification.ids.values(), str(pending.record.attempt_id)
+
+
+def _equal_values(pending: PendingRecord) -> Hashable:
+    """Return the values that other outcomes' log lines may have as well."""
+    notification, record = pending.item.notification, pending.record
+    return (
+        *notification.ids,
+        record.status,
+        notification.channel,
+        notification.lane,
+        notification.source,
+        pending.entry.provider,
+        record.http_status,
+        record.code,
+        record.reason,
+        record.due_at,
+    )
 
 
 def _log(pending: PendingRecord) -> None:

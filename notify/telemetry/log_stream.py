@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TextIO, TypeVar
 
@@ -21,11 +21,11 @@ class LogStream:
 
     def write(self, text: str) -> None:
         """Write lines, or keep them until the thread's group ends."""
-        group: dict[LogStream, list[str]] | None = getattr(_grouped, "lines", None)
+        group: _Lines | None = getattr(_grouped, "group", None)
         if group is None:
             self.put(text)
         else:
-            group.setdefault(self, []).append(text)
+            group.texts.setdefault(self, []).append(text)
 
     def flush(self) -> None:
         """Do nothing: each line is flushed as it is written."""
@@ -38,50 +38,80 @@ class LogStream:
             self._out.flush()
 
 
+class _Lines:
+    """Lines of one thread that are written together, and the forms of those that are copied."""
+
+    __slots__ = ("forms", "texts")
+
+    def __init__(self) -> None:
+        self.texts: dict[LogStream, list[str]] = {}
+        self.forms: dict[Hashable, Mapping[LogStream, str | None]] = {}
+
+
 @contextmanager
 def lines_together() -> Iterator[None]:
     """Write this thread's log lines in one write, at the end of this context."""
-    group: dict[LogStream, list[str]] = {}
-    _grouped.lines = group
+    group = _grouped.group = _Lines()
     try:
         yield
     finally:
-        _grouped.lines = None
-        for stream, lines in group.items():
+        _grouped.group = None
+        for stream, lines in group.texts.items():
             stream.put("".join(lines))
 
 
 def log_each(
-    write: Callable[[Item], object], items: Sequence[Item], *, own: Callable[[Item], Sequence[str]]
+    write: Callable[[Item], object],
+    items: Sequence[Item],
+    *,
+    own: Callable[[Item], Sequence[str]],
+    equal: Hashable = None,
 ) -> None:
     """
     Log a line for each item, where the lines differ only in a few values.
 
     The first line is written by *write*, and copied with the values of each other item: a copy
-    costs a twentieth of a line. All lines then have the first one's time.
+    costs a twentieth of a line. All copies have the first one's time.
 
     Args:
         own: Returns an item's values in the order of the line. No format escapes them, and each is
             once in its line, as a UUID is.
+        equal: All that the lines have in common. Within `lines_together`, later calls with an equal
+            value copy the first one's line; None if this call is not to be copied.
     """
-    outer: dict[LogStream, list[str]] | None = getattr(_grouped, "lines", None)
-    first: dict[LogStream, list[str]] = {}
-    _grouped.lines = first
+    group: _Lines | None = getattr(_grouped, "group", None)
+    forms = None if group is None or equal is None else group.forms.get(equal)
+    if forms is not None:
+        _copy(forms, items, own)
+        return
+    first = _grouped.group = _Lines()
     try:
         write(items[0])
     finally:
-        _grouped.lines = outer
-    copied = bool(first)
-    for stream, lines in first.items():
+        _grouped.group = group
+    forms = {}
+    for stream, lines in first.texts.items():
         line = "".join(lines)
-        form = _form(line, own(items[0]))
-        copied = copied and form is not None
-        copies = [] if form is None else [form % (*own(item),) for item in items[1:]]
-        stream.write("".join([line, *copies]))
-    if not copied:
-        # Below the level, or the log is not a stream's.
+        stream.write(line)
+        forms[stream] = _form(line, own(items[0]))
+    if not forms or None in forms.values():
+        # Below the level, or the log is not a stream's, or a value is twice in the line.
         for item in items[1:]:
             write(item)
+        return
+    if group is not None and equal is not None:
+        group.forms[equal] = forms
+    _copy(forms, items[1:], own)
+
+
+def _copy(
+    forms: Mapping[LogStream, str | None],
+    items: Sequence[Item],
+    own: Callable[[Item], Sequence[str]],
+) -> None:
+    for stream, form in forms.items():
+        if form is not None and items:
+            stream.write("".join([form % (*own(item),) for item in items]))
 
 
 def _form(line: str, values: Sequence[str]) -> str | None:

@@ -121,6 +121,25 @@ def test_copied_lines_join_their_threads_group(out: Counting) -> None:
     assert out.writes == 1
 
 
+def test_later_calls_of_a_group_copy_an_equal_line(out: Counting) -> None:
+    """Calls with another value, or none, write their own; the next group starts without forms."""
+    sents, written = _sents(7), []
+
+    def write(sent: Sent) -> None:
+        written.append(sent)
+        _log_sent(sent)
+
+    for group in (sents[:5], sents[5:]):
+        with lines_together():
+            for sent, equal in zip(group, ("a", "a", "b", None, "a"), strict=False):
+                log_each(write, [sent], own=tuple, equal=equal)
+    log_each(write, sents[:1], own=tuple, equal="a")
+    assert written == [sents[0], sents[2], sents[3], sents[5], sents[0]]
+    lines = _without_times(out)
+    assert [line["id"] for line in lines] == [sent.id for sent in (*sents, sents[0])]
+    assert [line["attempt_id"] for line in lines][:7] == [sent.attempt_id for sent in sents]
+
+
 def test_a_line_whose_values_are_not_found_once_is_not_copied(out: Counting) -> None:
     """It is written by itself: a wrong copy would show another notification's id."""
     twins = [Sent(twin, twin) for twin in ("one", "two")]

@@ -20,9 +20,9 @@ from notify.store.status_rules import OPEN, SETTLED
 from notify.store.tables import notifications
 from notify.store.totals.progress import Progress, read_progress, write_progress
 
-RECENT = timedelta(seconds=20)
+RECENT = timedelta(seconds=10)
 """The age of first calls that the sweep marks; most have ended by then."""
-LATE = 15.0
+LATE = 5.0
 """
 Seconds that a claim's commit may take; one that took longer marks its own first calls, since the
 sweep may have passed them.

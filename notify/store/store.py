@@ -60,7 +60,7 @@ class Store:
         host: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create a store; *host* is this host's clock, to compare with the database's."""
+        """Create a store; *host* is compared with the record's clock, *monotonic* times claims."""
         self._monotonic = monotonic
         self._keyring = keyring
         self._engine = engine.execution_options(**{OPTION: RowCipher(keyring)})

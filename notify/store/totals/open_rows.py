@@ -29,6 +29,7 @@ sweep may have passed them.
 """
 _SWEPT = 50_000
 """Notifications that are swept in one transaction."""
+_FIRST_CALL = (Status.SENDING,)
 
 
 def open_rows(progress: Progress) -> Sequence[ColumnElement[bool]]:
@@ -36,7 +37,7 @@ def open_rows(progress: Progress) -> Sequence[ColumnElement[bool]]:
     columns = notifications.c
     # Also a status that does not exist: the ledger reports it.
     marked = and_(columns.unsettled.is_(True), columns.status.not_in(SETTLED))
-    first_call = [columns.status == Status.SENDING, columns.unsettled.is_(None)]
+    first_call = [_unmarked(_FIRST_CALL)]
     if progress.swept_until is not None:
         first_call.append(columns.received_at >= progress.swept_until)
     return marked, and_(*first_call)
@@ -80,15 +81,10 @@ def first_received(
     return found
 
 
-_FIRST_CALL = (Status.SENDING,)
-
-
 def mark_late(connection: Connection, ids: Collection[UUID]) -> None:
     """Mark those of these rows that are in their first call."""
-    columns = notifications.c
-    first_call = and_(columns.status == Status.SENDING, columns.unsettled.is_(None))
-    marked = update(notifications).where(columns.id.in_(ids), first_call)
-    connection.execute(marked.values(unsettled=True))
+    rows = update(notifications).where(notifications.c.id.in_(ids), _unmarked(_FIRST_CALL))
+    connection.execute(rows.values(unsettled=True))
 
 
 def mark_open(
@@ -100,7 +96,7 @@ def mark_open(
 ) -> bool:
     """Mark the open rows received within a span; return whether all were."""
     columns = notifications.c
-    unmarked = and_(columns.status.in_(statuses), columns.unsettled.is_(None))
+    unmarked = _unmarked(statuses)
     query = select(columns.id).where(
         columns.received_at >= since, columns.received_at < until, unmarked
     )
@@ -114,3 +110,7 @@ def mark_open(
         marked = update(notifications).where(columns.id.in_(locked)).values(unsettled=True)
         connection.execute(marked)
     return len(locked) == len(found)
+
+
+def _unmarked(statuses: Collection[Status]) -> ColumnElement[bool]:
+    return and_(notifications.c.status.in_(statuses), notifications.c.unsettled.is_(None))

@@ -108,7 +108,8 @@ def _equal_values(pending: PendingRecord) -> Hashable:
     """Return the values that other outcomes' log lines may have as well."""
     notification, record = pending.item.notification, pending.record
     return (
-        *notification.ids,
+        notification.batch_id is None,
+        notification.traceparent is None,
         record.status,
         notification.channel,
         notification.lane,

@@ -45,7 +45,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self.texts: dict[LogStream, list[str]] = {}
-        self.forms: dict[Hashable, Mapping[LogStream, str | None]] = {}
+        self.forms: dict[Hashable, Mapping[LogStream, str]] = {}
 
 
 @contextmanager
@@ -93,8 +93,9 @@ def log_each(
     for stream, lines in first.texts.items():
         line = "".join(lines)
         stream.write(line)
-        forms[stream] = _form(line, own(items[0]))
-    if not forms or None in forms.values():
+        if (form := _form(line, own(items[0]))) is not None:
+            forms[stream] = form
+    if not forms or len(forms) < len(first.texts):
         # Below the level, or the log is not a stream's, or a value is twice in the line.
         for item in items[1:]:
             write(item)
@@ -105,12 +106,12 @@ def log_each(
 
 
 def _copy(
-    forms: Mapping[LogStream, str | None],
+    forms: Mapping[LogStream, str],
     items: Sequence[Item],
     own: Callable[[Item], Sequence[str]],
 ) -> None:
     for stream, form in forms.items():
-        if form is not None and items:
+        if items:
             stream.write("".join([form % (*own(item),) for item in items]))
 
 

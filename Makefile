@@ -35,7 +35,7 @@ ifdef RELEASE
 	@$(BIN)/python -m tests.debian $(RELEASE) make test ARGS="$(ARGS)"
 else
 	@$(DEBIAN) rabbitmq-server postgresql pgbouncer amqp-tools prometheus nghttp2-server nghttp2-proxy \
-		default-jre-headless nginx-light curl chromium libatomic1
+		default-jre-headless nginx-light curl chromium-headless-shell libatomic1
 	@TMPDIR=$$(scripts/test-folder.sh) $(BIN)/pytest -n 4 --dist worksteal --durations 20 $(ARGS)
 endif
 

@@ -15,7 +15,7 @@ present() {
         amqp-tools)      command -v amqp-publish ;;
         prometheus)      command -v promtool ;;
         default-jre-headless) command -v java ;;
-        curl|chromium)   command -v "$1" ;;
+        curl|chromium-headless-shell) command -v "$1" ;;
         pgbouncer)       found /usr/sbin/pgbouncer ;;
         nginx-light)     found /usr/sbin/nginx || command -v nginx ;;
         python3-venv)    "${PYTHON:-python3}" -c 'import ensurepip' ;;

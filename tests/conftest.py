@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+# The tests of each share a stack, which costs ten seconds of a processor. They come first, since an
+# xdist worker keeps the start of its part of the tests, and gives away only the end.
+_WHOLE = frozenset({"test_demo.py", "test_loop.py"})
+
+
 def pytest_configure() -> None:
     """Remove the limits of time on properties: a busy machine would exceed them."""
     settings.register_profile(
@@ -61,15 +66,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     xdist gives each worker a run of neighbours: one would wait for services only, and at the end
     all would, while the processors idle. The last fifth only computes, so that all end together.
     """
+    whole: list[pytest.Item] = []
     kinds: dict[bool, list[list[pytest.Item]]] = {True: [], False: []}
     for path, of_module in groupby(items, key=attrgetter("path")):
-        kinds["integration" in path.parts].append(list(of_module))
+        if path.name in _WHOLE:
+            whole += of_module
+        else:
+            kinds["integration" in path.parts].append(list(of_module))
     places = [
         (place / len(modules) * (0.8 if waits else 1.0), waits, module)
         for waits, modules in kinds.items()
         for place, module in enumerate(modules)
     ]
-    items[:] = [item for *_, module in sorted(places, key=itemgetter(0, 1)) for item in module]
+    spread = [item for *_, module in sorted(places, key=itemgetter(0, 1)) for item in module]
+    items[:] = whole + spread
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -24,13 +24,14 @@ from notify.cli import notify
 from notify.stack import Stack
 from tests.support.patience import PATIENCE
 from tests.support.rig import until
+from tests.support.services import Vhosts
 from tests.support.up import NOTIFY, ROOT, Up, run
 
 SAMPLES = ROOT / "examples" / "samples"
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up(tmp_path_factory: pytest.TempPathFactory, vhosts: Vhosts) -> Iterator[Up]:
     """A stack that the tests of this file share, email only; asked to, it stops all it started."""
     templates = tmp_path_factory.mktemp("templates")
     (templates / "hello").mkdir()
@@ -38,10 +39,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     (templates / "hello" / "email.text.j2").write_text("Hello {{ name }}")
     up = Up(
         tmp_path_factory.mktemp("up") / "state",
-        "--pools",
-        "email",
-        "--templates",
-        str(templates),
+        *("--amqp", vhosts.fresh_url(), "--pools", "email", "--templates", str(templates)),
     )
     try:
         up.wait_ready()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from uuid import UUID
 from notify.message import Notification, Outcome, Status
 from notify.store import Claim, Filter, Store
 from notify.store.relays.due import lease_due
+from tests.support.forked import forks
 from tests.support.patience import PATIENCE
 from tests.support.recording import (
     LATER,
@@ -91,8 +91,7 @@ def test_processes_and_threads_that_claim_the_same_own_each_once(
 ) -> None:
     """Two processes of four threads: 200 owners in all, and an attempt for each."""
     wanted = [asked() for _ in range(200)]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=spawn) as pool:
+    with ProcessPoolExecutor(2, mp_context=forks()) as pool:
         works = [
             pool.submit(_claim_from_threads, migrated_url, wanted, threads=4, seed=seed)
             for seed in (10, 20)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -27,6 +26,7 @@ from notify.store.flow import circuits as record
 from notify.store.flow.circuits import Slice
 from notify.store.tables import audit, circuit_calls
 from tests.support import clocks
+from tests.support.forked import forks
 from tests.support.patience import PATIENCE
 
 T = TypeVar("T")
@@ -327,7 +327,7 @@ def test_exactly_one_thread_of_many_processes_gets_the_probe(
     """Threads of one process share a view, processes share the row."""
     open_circuit(store, due=True)
     ask = partial(_ask_from_threads, migrated_url, threads=4)
-    with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(3, mp_context=forks()) as pool:
         found = list(pool.map(ask, range(3)))
     assert sum(found) == 1
     assert circuit_in(store).generation == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from threading import Barrier
 from uuid import uuid4
@@ -17,6 +16,7 @@ from notify.store import Store
 from notify.store.db.schema import revision_problem
 from notify.store.migrations.versions import v0008_one_row_per_shared_id
 from notify.store.tables import metadata, notifications
+from tests.support.forked import forks
 from tests.support.patience import PATIENCE
 from tests.support.recording import LEASE, NOW, asked, begin, call_for
 
@@ -112,8 +112,8 @@ def test_threads_that_migrate_at_once_take_turns(empty_url: str) -> None:
 
 def test_processes_that_migrate_at_once_take_turns(empty_url: str) -> None:
     """Two machines that deploy together do not break each other."""
-    spawn = multiprocessing.get_context("spawn")
-    with spawn.Manager() as manager, ProcessPoolExecutor(2, mp_context=spawn) as pool:
+    context = forks()
+    with context.Manager() as manager, ProcessPoolExecutor(2, mp_context=context) as pool:
         barrier = manager.Barrier(2)
         steps = list(pool.map(_migrate, [empty_url] * 2, [barrier] * 2, timeout=PATIENCE))
     assert sorted(steps, key=str) == [(HEAD, HEAD), (None, HEAD)]

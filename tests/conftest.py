@@ -25,6 +25,7 @@ from notify.store import Store
 from notify.topology import Topology, apply
 from tests.support.clocks import Clock
 from tests.support.erlang import evaluate
+from tests.support.examples import examples
 from tests.support.migrated import migrated
 from tests.support.patience import START, PatientNode, connect
 from tests.support.services import PostgreSQL, Users, Vhosts, missing
@@ -41,7 +42,11 @@ _WHOLE = frozenset({"test_demo.py", "test_loop.py"})
 def pytest_configure() -> None:
     """Remove the limits of time on properties: a busy machine would exceed them."""
     settings.register_profile(
-        "busy", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        "busy",
+        settings.default,
+        max_examples=examples(100),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("busy")
 

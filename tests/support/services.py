@@ -297,7 +297,8 @@ class PostgreSQL:
         """Create a database, empty or a copy; yield its address, and drop it afterwards."""
         self._databases += 1
         name = f"test_{self._databases}"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        # The other strategy writes each page of the copy to the log as well.
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
         yield self._address(name)
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -37,6 +37,7 @@ from notify.relays import OwnEvents
 from notify.store import Claim, Claimed, Entry, Record, Store
 from notify.store.relays import PendingEvent
 from notify.telemetry.metrics import Metrics
+from tests.support.examples import examples
 from tests.support.recording import LEASE, NOW, accepted, answer_to, asked, call_for
 from tests.support.rig import until
 
@@ -144,7 +145,7 @@ def write(store: Store, records: Sequence[Record]) -> list[bool]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

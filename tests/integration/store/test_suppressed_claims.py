@@ -29,6 +29,7 @@ from notify.suppression import (
     source_scope,
     suppress,
 )
+from tests.support.examples import examples
 from tests.support.recording import (
     LATER,
     LEASE,
@@ -251,7 +252,7 @@ SCOPES = (
     check=st.sampled_from(SuppressionCheck),
 )
 @settings(
-    max_examples=150,
+    max_examples=examples(150),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -21,6 +21,7 @@ from notify.errors import PermanentError
 from notify.message import Channel
 from notify.provider import Provider
 from notify.sandbox import Sandbox
+from tests.support.examples import examples
 from tests.unit.providers.dialects import FCM, MESSAGE
 
 RESERVED = ["from", "message_type", "gcm", "gcm.x", "gcm_id", "google", "google.c.a.e", "googled"]
@@ -112,7 +113,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_siz
 
 
 @given(body=texts, times=st.integers(1, 4), metadata=st.dictionaries(names, values, max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_what_the_contract_takes_fcm_takes(
     fcm: Provider, body: str, times: int, metadata: dict[str, str]
 ) -> None:

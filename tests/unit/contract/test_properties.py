@@ -15,13 +15,14 @@ from notify.contract import Incoming, Limits, decode
 from notify.contract.schema import schema
 from notify.errors import DecodeError
 from notify.message import Channel, Notification
+from tests.support.examples import examples
 from tests.support.malformed import changed
 
 CANARY = "canary.7f3a@private.example"
 FIELDS = sorted({name for channel in Channel for name in schema(channel)["properties"]})
 
 # A busy machine must not fail the test; slow decoding shows in the benchmarks.
-unhurried = settings(deadline=None, max_examples=200)
+unhurried = settings(deadline=None, max_examples=examples(200))
 
 scalars = (
     st.none()

@@ -24,6 +24,7 @@ from notify.status.letter_body import readable
 from notify.store import Store
 from notify.topology import DEAD
 from tests.support.burying import LANES, LIMITS, arrival, body_of, buried, died
+from tests.support.examples import examples
 from tests.support.recording import NOW
 from tests.support.tables import each_of
 
@@ -55,7 +56,7 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(inner)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.dictionaries(st.text(st.characters()), AMQP_VALUES, max_size=6))
 def test_any_headers_become_json_that_any_database_takes(headers: dict[str, Any]) -> None:
     """No NUL, no half characters, no numbers that are none."""

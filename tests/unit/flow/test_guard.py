@@ -21,6 +21,7 @@ from notify.policies.caps import Cap, CapPer, Countries, Period, Unit, daily_spe
 from notify.store import Store
 from notify.store.flow.caps import Charge, charge_caps
 from notify.store.tables import cap_counts, cap_uses
+from tests.support.examples import examples
 from tests.support.migrated import migrated
 from tests.support.recording import asked
 
@@ -221,7 +222,7 @@ batches = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=examples(50))
 @given(batches, st.lists(st.integers(0, 1), min_size=8, max_size=8), st.data())
 def test_no_cap_is_exceeded_and_nothing_counted_twice(
     shared: Store, batches: Any, hours: list[int], data: st.DataObject

@@ -24,6 +24,7 @@ from notify.store.reconcile.outcomes import change_status, settle_call
 from notify.store.relays.due import lease_due, mark_due_published
 from notify.store.status_rules import Transition
 from notify.store.tables import metadata
+from tests.support.examples import examples
 from tests.support.migrated import migrated
 from tests.support.planting import (
     AFTERWARDS,
@@ -334,7 +335,7 @@ def test_the_ledger_balances_after_any_course_of_events(store: Store) -> None:
     run_state_machine_as_test(
         Course,
         settings=settings(
-            max_examples=40,
+            max_examples=examples(40),
             stateful_step_count=25,
             deadline=None,
             database=None,

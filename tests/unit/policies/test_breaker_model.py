@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 
 from notify.flow.call_counts import CallCounts
 from notify.policies.breaker import INCONCLUSIVE, Circuit, CircuitState, Counts, Kind, Mode, Rules
+from tests.support.examples import examples
 
 RULES = Rules(
     window=8,
@@ -332,5 +333,6 @@ class _Machine(RuleBasedStateMachine):
 def test_a_circuit_does_what_the_model_does() -> None:
     """Whatever workers, the clock and operators do, in any order."""
     run_state_machine_as_test(
-        _Machine, settings=settings(max_examples=150, stateful_step_count=40, deadline=None)
+        _Machine,
+        settings=settings(max_examples=examples(150), stateful_step_count=40, deadline=None),
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from notify.message import MailSender, Rendered
 from providers._shared.mime import header, mime_message
 from providers._shared.mime_parts import HeaderUnfit
+from tests.support.examples import examples
 from tests.unit.providers.dialects import MESSAGE
 
 SENDER = MailSender("no-reply@example.com", "Example")
@@ -31,7 +32,7 @@ def written(message: Rendered) -> bytes:
     return mime_message(message, sender=SENDER, message_id="id@example.com", now=1_796_000_000)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(SUBJECTS, TEXTS, TEXTS)
 def test_any_text_arrives_as_it_was(subject: str, text: str, html: str) -> None:
     """Read by Python's own parser; only the ends of lines may differ."""

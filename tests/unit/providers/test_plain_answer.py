@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from providers._shared import answer
 from providers._shared.answer import receive
 from providers._shared.plain_answer import plain_head
+from tests.support.examples import examples
 from tests.support.tables import each_of
 from tests.support.vendor import Vendor, raw, say
 from tests.unit.providers.calling import Open, call
@@ -183,7 +184,7 @@ ANSWERS = st.builds(
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(ANSWERS, st.lists(st.integers(0, 200), max_size=3))
 @example(PLAIN + b"fine", [])
 @example(PLAIN + b"fine", [10, 39, 41])

@@ -14,6 +14,7 @@ from notify.errors import ConfigError
 from notify.receipt import Blame, DeliveryReceipt, Forged, Posted, ReceiptEvent, Unreadable
 from providers.smtp import SmtpReports
 from providers.smtp.return_path import BounceKey
+from tests.support.examples import examples
 from tests.support.tables import each_of
 
 KEY = "k" * 40
@@ -227,7 +228,7 @@ def test_a_long_report_is_read_to_a_limit() -> None:
         assert READER.read(Posted("", {}, f"X: {TOKEN}\n{nested}".encode())).receipts == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.binary(max_size=300), st.integers(0, len(DSN)))
 def test_no_message_breaks_the_reader(noise: bytes, at: int) -> None:
     """Whatever a stranger sends, it is forged, unreadable, or a report."""

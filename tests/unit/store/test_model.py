@@ -21,6 +21,7 @@ from notify.store.delivery.cancel import cancel_waiting
 from notify.store.relays.due import lease_due, mark_due_published
 from notify.store.set_back import MARGIN
 from notify.store.tables import metadata
+from tests.support.examples import examples
 from tests.support.recording import LEASE, NOW, asked, call_for
 
 HOLD = timedelta(seconds=45)
@@ -239,7 +240,7 @@ def test_any_course_of_events_leaves_one_owner_and_one_end(store: Store) -> None
     run_state_machine_as_test(
         Fleet,
         settings=settings(
-            max_examples=40,
+            max_examples=examples(40),
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -16,6 +16,7 @@ from notify.templating import Templates
 from notify.templating.dialect import TemplateSandbox
 from notify.templating.flat import MOST_FILES, flattened
 from notify.templating.writing import ERRORS, CompiledPart, write
+from tests.support.examples import examples
 from tests.support.tables import each_of
 
 LAYOUT = "<{% block a %}A{% endblock %}|{{ x }}|{% block b %}B{{ x }}{% endblock %}>"
@@ -218,7 +219,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(CASES), st.data())
 def test_the_packaged_templates_are_flat_and_have_the_same_output(
     case: tuple[str, str, dict[str, Any]], data: st.DataObject
